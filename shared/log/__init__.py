@@ -1,0 +1,1 @@
+"""The log: the truth about every task, and the only writer of the stream TASKS."""

@@ -1,0 +1,56 @@
+"""Subjects, streams and buckets by name. User text never enters a subject (T30): ids and checked pool names only."""
+
+TASKS = "TASKS"
+WORK = "WORK"
+COMMANDS = "COMMANDS"
+LOGS = "LOGS"
+IDS = "IDS"
+
+CATALOG = "catalog"
+EXECUTORS = "executors"
+IDEMPOTENCY = "idempotency"
+ACCESS = "access"
+CONNECTIONS = "connections"
+SECRETS = "secrets"
+RESULTS = "results"
+SET_ASIDE = "set-aside"
+
+NEXT_TASK_ID = "ids.task"
+LOG_CHECK = "log.check"
+"""Asked by executors at start and after a reconnect: is the log the one the APIs have seen?"""
+
+
+def task(task_id: int) -> str:
+    """Return the one subject of a task in the log."""
+    return f"tasks.{task_id}"
+
+
+def task_of(subject: str) -> int | None:
+    """Return the task id in a log subject, or None when it is not one of ours."""
+    head, _, tail = subject.partition(".")
+    return int(tail) if head == "tasks" and tail.isascii() and tail.isdigit() else None
+
+
+def work(pool: str, task_id: int, subtask: int, generation: int, attempt: int) -> str:
+    """Return the subject of a work item; subtask 0 asks for the task's plan."""
+    return f"work.{pool}.{task_id}.{subtask}.{generation}-{attempt}"
+
+
+def work_pool(pool: str) -> str:
+    """Return the filter of all items of a pool."""
+    return f"work.{pool}.>"
+
+
+def logs(task_id: int, subtask: int) -> str:
+    """Return the subject of what a subtask prints."""
+    return f"logs.{task_id}.{subtask}"
+
+
+def nudge(incarnation: str) -> str:
+    """Return the subject that tells one executor to look at its claims now."""
+    return f"nudge.{incarnation}"
+
+
+def status_event(kind: str) -> str:
+    """Return the subject of published status events of a type (core NATS, at most once)."""
+    return f"events.{kind}"

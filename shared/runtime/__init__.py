@@ -1,0 +1,1 @@
+"""What every process needs to run: connections, logging, the clock. Knows nothing of tasks."""

@@ -1,0 +1,107 @@
+"""Every stream and bucket with its settings, created by one explicit step (T25). Knows no content.
+
+TASKS allows neither deletion nor expiry, schedules nor roll-ups (T15, T16). WORK refuses a second copy of a queued
+item with error 10077. Existing streams are left exactly as they are: no service ever updates one.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from nats.aio.client import Client
+from nats.js.api import KeyValueConfig, ObjectStoreConfig
+from nats.js.errors import BadRequestError
+
+from shared.messages import subjects
+from shared.runtime.nats import ApiError, api
+
+STREAM_EXISTS = frozenset({10058, 10065})
+DAY = 86_400 * 1_000_000_000
+MIB = 1024 * 1024
+
+
+def _stream(name: str, subject: str, replicas: int, **settings: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        "subjects": [subject],
+        "storage": "file",
+        "num_replicas": replicas,
+        "discard": "new",
+        "max_msg_size": 256 * 1024,
+        "allow_direct": True,
+        **settings,
+    }
+
+
+def tasks(replicas: int) -> dict[str, Any]:
+    """Return the settings of the log."""
+    return _stream(subjects.TASKS, "tasks.*", replicas, retention="limits", deny_delete=True, deny_purge=True)
+
+
+def work(replicas: int) -> dict[str, Any]:
+    """Return the settings of the queue."""
+    return _stream(
+        subjects.WORK,
+        "work.>",
+        replicas,
+        retention="workqueue",
+        max_msgs_per_subject=1,
+        discard_new_per_subject=True,
+        duplicate_window=100_000_000,
+    )
+
+
+def others(replicas: int, *, log_age_days: float = 30, log_bytes: int = 2048 * MIB) -> list[dict[str, Any]]:
+    """Return the settings of the streams beside the log and the queue."""
+    return [
+        _stream(subjects.COMMANDS, "commands.*", replicas, retention="workqueue", duplicate_window=100_000_000),
+        _stream(
+            subjects.LOGS,
+            "logs.*.*",
+            replicas,
+            retention="limits",
+            discard="old",
+            max_age=int(log_age_days * DAY),
+            max_bytes=log_bytes,
+            compression="s2",
+        ),
+        _stream(subjects.IDS, "ids.*", replicas, retention="limits", allow_msg_counter=True),
+        _stream(
+            subjects.SET_ASIDE.upper(), "set-aside.*", replicas, retention="limits", discard="old", max_bytes=64 * MIB
+        ),
+    ]
+
+
+async def provision(client: Client, *, replicas: int, lease: timedelta) -> None:
+    """Create every stream and bucket that is missing; change none that is there.
+
+    `lease` is how long an executor's entry lives without being renewed.
+    """
+    for settings in (tasks(replicas), work(replicas), *others(replicas)):
+        await create(client, settings)
+    js = client.jetstream()
+    lasting = (subjects.CATALOG, subjects.IDEMPOTENCY, subjects.ACCESS, subjects.CONNECTIONS, subjects.SECRETS)
+    for bucket in lasting:
+        await _bucket(js.create_key_value(KeyValueConfig(bucket=bucket, replicas=replicas)))
+    await _bucket(
+        js.create_key_value(KeyValueConfig(bucket=subjects.EXECUTORS, replicas=replicas, ttl=lease.total_seconds()))
+    )
+    await _bucket(js.create_object_store(subjects.RESULTS, ObjectStoreConfig(replicas=replicas)))
+
+
+async def create(client: Client, settings: dict[str, Any]) -> bool:
+    """Create a stream unless one of its name is there; return whether it was created."""
+    try:
+        await api(client, f"STREAM.CREATE.{settings['name']}", settings, timeout=10)
+    except ApiError as error:
+        if error.code in STREAM_EXISTS:
+            return False
+        raise
+    return True
+
+
+async def _bucket(creation: Any) -> None:
+    try:
+        await creation
+    except BadRequestError as error:
+        if error.err_code not in STREAM_EXISTS:
+            raise
