@@ -4,20 +4,17 @@ One exact subject per task and `Nats-Expected-Last-Subject-Sequence` on every ap
 Reads come in batches by Direct Get and are confirmed by the leader where replicas may lag (T27).
 """
 
-import asyncio
 import base64
 import json
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from itertools import count
 from typing import Any
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.errors import Error as NatsError
 
 from shared.log.port import Ambiguous, Conflict, NotStored, Stored
 from shared.messages import headers, subjects
+from shared.runtime.direct import BatchReads
 from shared.runtime.nats import ApiError, Unanswered, Unreachable, api, request
 
 WRONG_LAST_SEQUENCE = frozenset({10071, 10164})
@@ -43,7 +40,7 @@ class JetStreamStorage:
     def __init__(self, client: Client, *, timeout: float = TIMEOUT) -> None:
         self.client = client
         self._timeout = timeout
-        self._reads = _BatchReads(client)
+        self._reads = BatchReads(client)
         self.replicas = 1
         self.created = ""
 
@@ -85,8 +82,11 @@ class JetStreamStorage:
         start = after
         while limit is None or len(found) < limit:
             wanted = BATCH if limit is None else min(BATCH, limit - len(found))
-            batch, more = await self._reads.read(subjects.TASKS, subject, start, wanted, self._timeout)
-            found.extend(batch)
+            try:
+                batch, more = await self._reads.read(subjects.TASKS, subject, start, wanted, self._timeout)
+            except Unreachable as problem:
+                raise NotStored(str(problem)) from problem
+            found.extend(_stored(message) for message in batch)
             start = found[-1].seq if found else after
             if not batch or not more:
                 break
@@ -142,68 +142,6 @@ def _header(block: str, name: str) -> str:
         if separator and key == name:
             return value.strip()
     return ""
-
-
-class _BatchReads:
-    """Batched Direct Gets over one standing subscription, so that a read costs one round trip."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-        self._tokens = count(1)
-        self._waiting: dict[str, tuple[list[Msg], asyncio.Future[bool]]] = {}
-        self._inbox: str | None = None
-        self._opening = asyncio.Lock()
-
-    async def read(
-        self, stream: str, subject: str, after: int, batch: int, timeout: float
-    ) -> tuple[list[Stored], bool]:
-        """Return up to `batch` messages behind `after`, and whether more follow."""
-        if not self._client.is_connected:
-            raise NotStored("not connected to NATS")
-        if self._inbox is None:
-            await self._open()
-        token = str(next(self._tokens))
-        messages: list[Msg] = []
-        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._waiting[token] = (messages, done)
-        query = json.dumps({"seq": after + 1, "next_by_subj": subject, "batch": batch}).encode()
-        try:
-            await self._client.publish(f"$JS.API.DIRECT.GET.{stream}", query, reply=f"{self._inbox}.{token}")
-            async with asyncio.timeout(timeout):
-                more = await done
-        except (TimeoutError, NatsError, OSError) as error:
-            raise NotStored(f"the log does not answer reads: {error or 'time-out'}") from error
-        finally:
-            self._waiting.pop(token, None)
-        return [_stored(message) for message in messages], more
-
-    async def _open(self) -> None:
-        async with self._opening:
-            if self._inbox is None:
-                inbox = self._client.new_inbox()
-                callback: Callable[[Msg], Awaitable[None]] = self._arrived
-                try:
-                    await self._client.subscribe(f"{inbox}.*", cb=callback)
-                except (NatsError, OSError) as error:
-                    raise NotStored(str(error)) from error
-                self._inbox = inbox
-
-    async def _arrived(self, message: Msg) -> None:
-        waiting = self._waiting.get(message.subject.rpartition(".")[2])
-        if waiting is None:
-            return
-        messages, done = waiting
-        found = message.headers or {}
-        status = found.get("Status")
-        if status is None:
-            messages.append(message)
-        elif not done.done():
-            if status == "204":
-                done.set_result(int(found.get("Nats-Num-Pending", "0")) > 0)
-            elif status == "404":
-                done.set_result(False)
-            else:
-                done.set_exception(NotStored(f"{status} {found.get('Description', '')}".strip()))
 
 
 def _stored(message: Msg) -> Stored:

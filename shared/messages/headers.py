@@ -11,7 +11,6 @@ REPLY_TO = "reply_to"
 IDEMPOTENCY_KEY = "Idempotency-Key"
 
 
-
 def of_commit(commit_id: str, task_id: int, expected: int, trace: str | None = None) -> dict[str, str]:
     """Return the headers of a commit; `expected` is the task's last stream sequence, 0 for a new task."""
     found = {

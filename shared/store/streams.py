@@ -64,7 +64,7 @@ def others(replicas: int, *, log_age_days: float = 30, log_bytes: int = 2048 * M
             max_bytes=log_bytes,
             compression="s2",
         ),
-        _stream(subjects.IDS, "ids.*", replicas, retention="limits", allow_msg_counter=True),
+        _stream(subjects.IDS, "ids.*", replicas, retention="limits", discard="old", allow_msg_counter=True),
         _stream(
             subjects.SET_ASIDE.upper(), "set-aside.*", replicas, retention="limits", discard="old", max_bytes=64 * MIB
         ),

@@ -140,6 +140,7 @@ def _started(task: Task, event: ev.SubtaskStarted, at: datetime) -> bool:
     if event.phase == "execute":
         subtask.run_time += 1
         subtask.tries += 1
+        subtask.ran_generation = subtask.generation
     task.unsealed.append(event.subtask)
     task.started_at = task.started_at or at
     _move(task, subtask, RUNNING)
@@ -501,7 +502,9 @@ def _first_problem(task: Task) -> ev.Problem | None:
     problem = first.problem
     if problem is None:
         return None
-    return ev.Problem(kind=problem.kind, message=f"{first.plan.name}: {problem.message}", detail={"subtask": first.number})
+    return ev.Problem(
+        kind=problem.kind, message=f"{first.plan.name}: {problem.message}", detail={"subtask": first.number}
+    )
 
 
 def _turned(handler: Callable[[Task, Any, datetime], bool]) -> Callable[[Task, Any, datetime], bool]:

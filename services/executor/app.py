@@ -1,0 +1,252 @@
+"""Composition root of the executor: the only place that constructs. A FastStream application owns the connection."""
+
+import asyncio
+import json
+import os
+import platform
+import secrets
+from collections.abc import Coroutine
+from pathlib import Path
+from tempfile import gettempdir
+from typing import Any
+
+from faststream import FastStream
+from faststream.nats import NatsBroker
+from nats.aio.client import Client
+
+from services.executor.attempt import Tools
+from services.executor.catalog import discover
+from services.executor.chain import Chains, Self
+from services.executor.lease import Leases
+from services.executor.liveness import Liveness
+from services.executor.operations.contract import ExecutorPolicy
+from services.executor.owners import Owners
+from services.executor.settings import Settings
+from services.executor.worker import Worker
+from shared.log.jetstream import JetStreamStorage
+from shared.log.transact import TaskLog
+from shared.messages import subjects
+from shared.queue.jetstream import JetStreamQueue
+from shared.queue.pull import Puller
+from shared.runtime.logging import get
+from shared.runtime.nats import ApiError, Unanswered, Unreachable, check_version, options, request
+from shared.store.kv import Bucket, BucketUnavailable
+from shared.store.logs import LogStore
+from shared.store.objects import Results
+
+log = get(__name__)
+
+
+class LogRegression(Exception):  # noqa: N818  what the world did
+    """The log is not the one the APIs know, or it is shorter than what was seen: nothing may run (P12)."""
+
+
+async def run(settings: Settings) -> int:
+    """Run one executor until it is told to stop; return the exit code. Raises `LogRegression`."""
+    name = settings.name or f"{platform.node()}-{os.getpid()}"
+    incarnation = f"{os.getpid()}-{secrets.token_hex(8)}"
+    broker = NatsBroker(logger=None, **options(settings.nats_url, name=f"opsledger executor {name}"))
+    executor = _Executor(settings, broker, name, incarnation)
+
+    @broker.subscriber(subjects.nudge(incarnation), title="nudge")
+    async def nudge(body: bytes) -> None:
+        """Look at the claims on a task now: somebody asked to cancel it."""
+        executor.look(body)
+
+    app = FastStream(broker, logger=None)
+    app.after_startup(executor.start)
+    app.on_shutdown(executor.stop)
+    stopping = asyncio.create_task(_run_app(app))
+    failing = asyncio.create_task(executor.failed.wait())
+    try:
+        await asyncio.wait({stopping, failing}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        app.exit()
+        await stopping
+        failing.cancel()
+    if executor.problem is not None:
+        raise executor.problem
+    return 0
+
+
+async def _run_app(app: FastStream) -> None:
+    await app.run()
+
+
+class _Executor:
+    """Everything one executor process is made of."""
+
+    def __init__(self, settings: Settings, broker: NatsBroker, name: str, incarnation: str) -> None:
+        self._settings = settings
+        self._broker = broker
+        self._name = name
+        self._incarnation = incarnation
+        self._tasks: list[asyncio.Task[None]] = []
+        self.failed = asyncio.Event()
+        self.problem: BaseException | None = None
+
+    async def start(self) -> None:
+        """Construct everything and begin to pull."""
+        settings = self._settings
+        client: Client = self._broker.connection
+        wrong = check_version(client)
+        if wrong is not None:
+            raise SystemExit(wrong)
+        self._storage = JetStreamStorage(client)
+        self._log = TaskLog(self._storage, patience=settings.ack_wait_seconds)
+        await self._until_log_answers()
+        queue = JetStreamQueue(client, replicas=settings.replicas, ack_wait=settings.ack_wait_seconds)
+        executors, catalog = Bucket(client, subjects.EXECUTORS), Bucket(client, subjects.CATALOG)
+        offers = discover()
+        pools = settings.pools
+        files = (settings.data_dir or Path(gettempdir()) / "opsledger") / "files"
+        files.mkdir(parents=True, exist_ok=True)
+        policy = ExecutorPolicy(
+            env_allow=tuple(settings.env_allow),
+            egress_allow=tuple(settings.egress_allow),
+            file_roots=tuple(settings.file_roots),
+            output_limit_bytes=settings.output_limit_bytes,
+            cancel_grace=settings.cancel_grace_seconds,
+        )
+        tools = Tools(offers, policy, LogStore(client), Results(client), files)
+        me = Self(self._incarnation, self._name, pools, frozenset(offers.operations))
+        owners = Owners(executors, catalog, ack_wait=settings.ack_wait_seconds)
+        self._leases = Leases(self._log, ack_wait=settings.ack_wait_seconds, cancel_grace=settings.cancel_grace_seconds)
+        self._chains = Chains(me, self._log, queue, tools, owners)
+        self._worker = Worker(
+            self._chains, self._leases, slots=settings.concurrency, ack_wait=settings.ack_wait_seconds
+        )
+        self._liveness = Liveness(
+            executors,
+            catalog,
+            offers,
+            incarnation=self._incarnation,
+            pools=pools,
+            slots=settings.concurrency,
+            ack_wait=settings.ack_wait_seconds,
+            describe=self._describe,
+        )
+        await self._announce()
+        self._pullers = [
+            Puller(client, queue, pool, free=self._worker.free, take=self._worker.take, poison=self._poison)
+            for pool in sorted(pools)
+        ]
+        for puller in self._pullers:
+            self._worker.on_free.append(puller.wake)
+            self._keep(puller.run(), "pull")
+        self._keep(self._leases.run(), "leases")
+        self._keep(self._liveness.run(), "liveness")
+        self._keep(self._watch_connection(client), "connection")
+        await asyncio.wait_for(self._pullers[0].ready.wait(), None)
+        log.info("executor ready", name=self._name, pools=sorted(pools), slots=settings.concurrency, pid=os.getpid())
+
+    async def stop(self) -> None:
+        """Drain: no new work, running work finishes or is handed back."""
+        log.info("executor stopping", running=len(self._leases.held) if hasattr(self, "_leases") else 0)
+        for puller in getattr(self, "_pullers", []):
+            puller.stop()
+        if hasattr(self, "_worker"):
+            await self._worker.drain(self._settings.drain_seconds)
+            await self._liveness.leave()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        log.info("executor stopped")
+
+    def look(self, body: bytes) -> None:
+        """A nudge came: {"task": id}."""
+        try:
+            self._leases.look(int(json.loads(body)["task"]))
+        except (ValueError, KeyError, TypeError):
+            log.warning("nudge not understood", body=body[:200].decode("utf-8", "replace"))
+
+    def _describe(self) -> dict[str, object]:
+        counters = self._chains.counters
+        running = [
+            {"task": lease.delivery.item.task_id, "subtask": run.number, "fence": run.fence, "progress": run.progress}
+            for lease in self._leases.held
+            if (run := lease.running) is not None
+        ]
+        return {
+            "name": self._name,
+            "fences": self._leases.fences(),
+            "running": running,
+            "draining": self._chains.draining,
+            "attempts": counters.attempts,
+            "staleReports": counters.stale,
+            "takeovers": counters.takeovers,
+            "fenced": counters.fenced,
+        }
+
+    @staticmethod
+    def _poison(subject: str, body: bytes, why: str) -> None:
+        log.error("work item set aside", subject=subject, why=why, bytes=len(body))
+
+    async def _until_log_answers(self) -> None:
+        """Open the log, waiting for `opsledger init` if need be, and check that it is the one the APIs know."""
+        said = False
+        while True:
+            try:
+                await self._storage.open()
+                break
+            except (ApiError, Unreachable, Unanswered) as problem:
+                if not said:
+                    log.warning("no log yet; waiting for it (has `opsledger init` run?)", why=str(problem))
+                said = True
+                await asyncio.sleep(0.5)
+        await self._check_log()
+
+    async def _check_log(self) -> None:
+        """Ask the APIs which log they know; without one answering go on (an API outage stops no work)."""
+        tail = await self._storage.tail()
+        if tail["created"] != self._storage.created or tail["last_seq"] < self._log.highest:
+            raise LogRegression(
+                f"TASKS ends at {tail['last_seq']} and was created {tail['created']}; this executor has seen "
+                f"{self._log.highest} of the one created {self._storage.created}."
+            )
+        try:
+            answer = json.loads(await request(self._broker.connection, subjects.LOG_CHECK, b"{}", timeout=2.0))
+        except (Unreachable, Unanswered, ValueError):
+            return
+        created, highest = answer.get("created"), int(answer.get("highest") or 0)
+        if created is not None and (created != tail["created"] or highest > tail["last_seq"]):
+            raise LogRegression(
+                f"TASKS ends at {tail['last_seq']} and was created {tail['created']}, but the API has seen "
+                f"{highest} of the one created {created}."
+            )
+
+    async def _announce(self) -> None:
+        while True:
+            try:
+                await self._liveness.announce()
+            except BucketUnavailable as problem:
+                log.warning("cannot announce what is on offer yet", why=str(problem))
+                await asyncio.sleep(0.5)
+            else:
+                return
+
+    async def _watch_connection(self, client: Client) -> None:
+        """After a reconnect: requests that were out are void, caches may be of another log."""
+        connected, seen = True, client.stats["reconnects"]
+        while True:
+            await asyncio.sleep(0.2)
+            reconnects = client.stats["reconnects"]
+            if client.is_connected and (reconnects != seen or not connected):
+                seen = reconnects
+                self._log.forget()
+                await self._until_log_answers()
+                for puller in self._pullers:
+                    puller.reset()
+                log.info("connected again")
+            connected = client.is_connected
+
+    def _keep(self, work: Coroutine[Any, Any, None], what: str) -> None:
+        task = asyncio.create_task(work, name=what)
+        task.add_done_callback(self._over)
+        self._tasks.append(task)
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            self.problem = task.exception()
+            log.error("a background job ended", job=task.get_name(), why=repr(self.problem))
+            self.failed.set()

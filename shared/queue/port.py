@@ -1,0 +1,35 @@
+"""What services ask of the queue."""
+
+from typing import Protocol
+
+from shared.queue.work_item import WorkItem
+
+
+class QueueUnavailable(Exception):  # noqa: N818  what the world did
+    """The item could not be queued; the rescuer will queue it."""
+
+
+class WorkQueue(Protocol):
+    """Where items wait to be pulled."""
+
+    async def put(self, item: WorkItem) -> bool:
+        """Queue an item; False when it is already queued or in flight. Raises `QueueUnavailable`."""
+
+
+class Delivery(Protocol):
+    """An item in the hands of one executor."""
+
+    item: WorkItem
+    stamp: str
+    """WORK's creation stamp: an item of another stamp belongs to a stream that is gone."""
+    seq: int
+    redelivered: bool
+
+    async def ack(self) -> None:
+        """Say that the item's effects are committed."""
+
+    async def nak(self, delay: float) -> None:
+        """Give the item back, not before `delay` seconds from now."""
+
+    async def in_progress(self) -> None:
+        """Ask for another AckWait."""

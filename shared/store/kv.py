@@ -1,0 +1,116 @@
+"""Buckets: get, put, create-if-absent, all, watch. Knows no bucket's content."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.js.errors import APIError, KeyNotFoundError, KeyWrongLastSequenceError, NoKeysError, NotFoundError
+from nats.js.kv import KeyValue
+
+from shared.runtime.logging import get
+
+log = get(__name__)
+
+
+class BucketUnavailable(Exception):  # noqa: N818  what the world did
+    """The bucket cannot be reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A value and its revision. `value` is None when the key was deleted."""
+
+    key: str
+    value: bytes | None
+    revision: int
+
+
+class Bucket:
+    """One bucket over one connection."""
+
+    def __init__(self, client: Client, name: str, *, timeout: float = 5.0) -> None:
+        self._client = client
+        self._name = name
+        self._timeout = timeout
+        self._kv: KeyValue | None = None
+
+    async def _open(self) -> KeyValue:
+        if self._kv is None:
+            self._kv = await self._client.jetstream(timeout=self._timeout).key_value(self._name)
+        return self._kv
+
+    async def get(self, key: str) -> Entry | None:
+        """Return the key's entry, or None. Raises `BucketUnavailable`."""
+        try:
+            found = await (await self._open()).get(key)
+        except KeyNotFoundError:
+            return None
+        except (NatsError, APIError, OSError, TimeoutError) as error:
+            raise BucketUnavailable(f"bucket {self._name}: {error}") from error
+        return Entry(key, found.value, found.revision or 0)
+
+    async def put(self, key: str, value: bytes) -> int:
+        """Store a value; return its revision. Raises `BucketUnavailable`."""
+        try:
+            return await (await self._open()).put(key, value)
+        except (NatsError, APIError, OSError, TimeoutError) as error:
+            raise BucketUnavailable(f"bucket {self._name}: {error}") from error
+
+    async def create(self, key: str, value: bytes) -> bool:
+        """Store a value unless the key is there; return whether it was stored. Raises `BucketUnavailable`."""
+        try:
+            await (await self._open()).create(key, value)
+        except KeyWrongLastSequenceError:
+            return False
+        except (NatsError, APIError, OSError, TimeoutError) as error:
+            raise BucketUnavailable(f"bucket {self._name}: {error}") from error
+        return True
+
+    async def delete(self, key: str) -> None:
+        """Delete a key. Raises `BucketUnavailable`."""
+        try:
+            await (await self._open()).delete(key)
+        except (NatsError, APIError, OSError, TimeoutError) as error:
+            raise BucketUnavailable(f"bucket {self._name}: {error}") from error
+
+    async def all(self) -> list[Entry]:
+        """Return every entry. Raises `BucketUnavailable`."""
+        try:
+            kv = await self._open()
+            keys = await kv.keys()
+        except (NoKeysError, NotFoundError):
+            return []
+        except (NatsError, APIError, OSError, TimeoutError) as error:
+            raise BucketUnavailable(f"bucket {self._name}: {error}") from error
+        found = [await self.get(key) for key in keys]
+        return [entry for entry in found if entry is not None]
+
+    async def watch(self, seen: Callable[[Entry], Awaitable[None]]) -> None:
+        """Call `seen` for every entry and every later change, for ever; starts over after a lost connection."""
+        while True:
+            try:
+                watcher = await (await self._open()).watchall()
+                try:
+                    while True:
+                        update = await self._next(watcher)
+                        if update is not None:
+                            gone = update.operation in {"DEL", "PURGE"}
+                            await seen(Entry(update.key, None if gone else update.value, update.revision or 0))
+                finally:
+                    await asyncio.shield(watcher.stop())  # type: ignore[no-untyped-call]  untyped upstream
+            except (NatsError, APIError, OSError, TimeoutError) as error:
+                log.debug("watch ended; starting over", bucket=self._name, error=str(error))
+            await asyncio.sleep(0.5)
+
+    @staticmethod
+    async def _next(watcher: KeyValue.KeyWatcher) -> KeyValue.Entry | None:
+        while True:
+            try:
+                update: KeyValue.Entry | None = await watcher.updates(timeout=5)  # type: ignore[no-untyped-call]  untyped upstream
+            except (TimeoutError, NatsError) as error:
+                if isinstance(error, TimeoutError) or type(error).__name__ == "TimeoutError":
+                    continue
+                raise
+            return update
