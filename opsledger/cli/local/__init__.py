@@ -1,0 +1,1 @@
+"""`opsledger up` and its relatives: the whole system as supervised child processes of one terminal."""

@@ -1,0 +1,1 @@
+"""The `opsledger task` commands, one file each."""

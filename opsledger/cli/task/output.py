@@ -1,0 +1,32 @@
+"""The three forms an answer can take: a table for people, JSON, or one JSON value a line.
+
+Responsible for: JSON on stdout that a program can read. Refuses to know: what the answer is about.
+"""
+
+import json
+import sys
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+Form = Literal["table", "json", "jsonl"]
+Output = Annotated[Form, Parameter(name=["--output", "-o"])]
+
+
+def write_json(value: Any) -> None:
+    """One indented JSON document."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_lines(values: Iterable[Any]) -> None:
+    """One compact JSON value a line."""
+    for value in values:
+        sys.stdout.write(json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n")
+    sys.stdout.flush()
+
+
+def write_text(line: str) -> None:
+    """One plain line, at once."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
