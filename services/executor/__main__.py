@@ -1,4 +1,4 @@
-"""`python -m services.executor` runs one executor; `… cards` prints what it offers as JSON. The only reader of settings."""
+"""`python -m services.executor` runs one executor; `… cards` prints what it offers. The only reader of settings."""
 
 import json
 import sys

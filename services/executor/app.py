@@ -137,7 +137,7 @@ class _Executor:
         self._keep(self._leases.run(), "leases")
         self._keep(self._liveness.run(), "liveness")
         self._keep(self._watch_connection(client), "connection")
-        await asyncio.wait_for(self._pullers[0].ready.wait(), None)
+        await self._pullers[0].ready.wait()
         log.info("executor ready", name=self._name, pools=sorted(pools), slots=settings.concurrency, pid=os.getpid())
 
     async def stop(self) -> None:

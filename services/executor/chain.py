@@ -84,7 +84,7 @@ class Chains:
         pending: list[asyncio.Task[None]] = []
         try:
             held = await self._begin(lease, pending)
-            while held is not None:
+            while held is not None and not lease.fenced:
                 held = await self._step(lease, held, pending)
             if pending:
                 await asyncio.gather(*pending)
@@ -136,17 +136,17 @@ class Chains:
             except _NotOffered as refusal:
                 return await self._not_mine(lease, refusal, pending)
             except (NotReady, TaskNotFound, Refusal):
-                await self._dispatch_all(item.task_id, pending)
+                self._dispatch_all(item.task_id, pending)
                 return None
             lease.renewed(monotonic())
             self.counters.takeovers += delivery.redelivered and bool(result.verdict and result.verdict.claimed)
             if delivery.redelivered:
-                await self._dispatch_all(item.task_id, pending)
+                self._dispatch_all(item.task_id, pending)
             return self._next(result, pending)
 
     async def _leave(self, refusal: ClaimedElsewhere, task_id: int, pending: list[asyncio.Task[None]]) -> Held | None:
         """A live claim is left alone; when that is not sure yet, look again after a while."""
-        await self._dispatch_all(task_id, pending)
+        self._dispatch_all(task_id, pending)
         if await self._owners.alive(refusal.incarnation, refusal.fence):
             return None
         raise _Elsewhere(self._owners.patience)
@@ -166,7 +166,7 @@ class Chains:
         return None
 
     async def _prepare_plan(self, lease: Lease, choose: "_Choice") -> None:
-        """Make the plan outside of the decision: it may import, read the object store, or fail. Commit all but its end."""
+        """Make the plan outside of the decision, since it may read the object store; commit all but its last part."""
         task = await self._log.load(
             lease.delivery.item.task_id, at_least=lease.delivery.item.after, fresh=lease.delivery.redelivered
         )
@@ -238,10 +238,7 @@ class Chains:
             return None
         ready = verdict.ready
         if ready:
-            dispatch = asyncio.create_task(self._dispatch(result.task, ready))
-            self._dispatches.add(dispatch)
-            dispatch.add_done_callback(self._dispatches.discard)
-            pending.append(dispatch)
+            self._dispatch_soon(result.task, ready, pending)
         for number in verdict.claimed:
             claim = verdict.task.subtasks[number - 1].claim
             if claim is not None:
@@ -254,11 +251,18 @@ class Chains:
         except QueueUnavailable as problem:
             log.warning("not dispatched; the rescuer will", task=task.id, subtasks=len(numbers), why=str(problem))
 
-    async def _dispatch_all(self, task_id: int, pending: list[asyncio.Task[None]]) -> None:
+    def _dispatch_all(self, task_id: int, pending: list[asyncio.Task[None]]) -> None:
         """Whoever takes over queues everything that is READY: a crash may lie between a commit and its dispatch."""
         task = self._log.cached(task_id)
         if task is not None and task.ready():
-            pending.append(asyncio.create_task(self._dispatch(task, task.ready())))
+            self._dispatch_soon(task, task.ready(), pending)
+
+    def _dispatch_soon(self, task: Task, numbers: list[int], pending: list[asyncio.Task[None]]) -> None:
+        """Dispatch while the chain goes on; the item is acknowledged only after it is done."""
+        dispatch = asyncio.create_task(self._dispatch(task, numbers))
+        self._dispatches.add(dispatch)
+        dispatch.add_done_callback(self._dispatches.discard)
+        pending.append(dispatch)
 
     def _claimant(self, lease: Lease) -> cmd.Claimant:
         item = Item(stamp=lease.delivery.stamp, seq=lease.delivery.seq)

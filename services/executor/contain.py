@@ -169,6 +169,15 @@ class Orders:
         """Seconds until the beats have stayed away too long."""
         return self.beat + self.timeout - time.monotonic() if self.timeout else 3600.0
 
+    def permit(self) -> bool:
+        """Whether the command may still begin: nobody has ordered its end, and the beats are young enough."""
+        poll = select.poll()
+        poll.register(self.control, select.POLLIN)
+        ordered = bool(poll.poll(0)) and not self.obey()
+        if not ordered and self.left() <= 0:
+            _say(self.control, "reason beats")
+        return not ordered and self.left() > 0
+
     def obey(self) -> bool:
         """Read and carry out orders; False when the tree is to be killed."""
         try:
@@ -214,13 +223,16 @@ def _init(control: int, request: list[bytes], *, namespace: bool) -> None:
     signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
     tree = Tree(namespace=namespace)
     _say(control, "level namespace" if namespace else "level tree")
+    orders = Orders(control, tree, timeout, beat)
+    if not orders.permit():
+        return
     main, trouble = _spawn(argv, env, cwd)
     _become_silent()
     if trouble:
         _say(control, "error " + trouble.replace("\n", " "))
     else:
         _say(control, "started")
-        _watch(Orders(control, tree, timeout, beat), wake, main)
+        _watch(orders, wake, main)
     tree.kill(main)
     status = tree.main_status
     if status is not None and not trouble:

@@ -95,7 +95,7 @@ def check(host: str, port: int, addresses: list[Address], rules: tuple[Rule, ...
         if not (sort == "public" or by_number or (listed and sort == "internal")):
             shown = "" if str(address) == name else f" ({address})"
             raise PermanentFault(
-                f"egress_denied: {host}{shown}, port {port}: neither a public address nor in this executor's egress list.",
+                f"egress_denied: {host}{shown}, port {port} is neither public nor in this executor's egress list.",
                 {"kind": "EGRESS_DENIED", "host": host, "address": str(address), "port": port},
             )
         checked.append(address)

@@ -47,7 +47,9 @@ class Place:
         try:
             folder = os.open(os.path.realpath(root), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             for part in parts[:-1]:
-                folder = _enter(folder, part, make=make_folders)
+                inner = _enter(folder, part, make=make_folders)
+                os.close(folder)
+                folder = inner
             yield cls(folder, parts[-1], shown)
         except OSError as error:
             raise _fault(error, shown) from None
@@ -100,10 +102,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What stood at a place before (`file`, None for nothing) and the SHA-256 of what was written there."""
+    """What stood at a place before (`file`, None for nothing) and the SHA-256 of all that was written there."""
 
     file: File | None
-    written: str
+    written: tuple[str, ...]
 
 
 class Former:
@@ -125,19 +127,20 @@ class Former:
         except FileNotFoundError:
             return None
         if not about["existed"]:
-            return Seen(None, about["written"])
+            return Seen(None, tuple(about["written"]))
         content = (self._folder / f"{self._token}.content").read_bytes()
-        return Seen(File(content, about["mode"], (about["owner"][0], about["owner"][1])), about["written"])
+        user, group = about["owner"]
+        return Seen(File(content, about["mode"], (user, group)), tuple(about["written"]))
 
-    def save(self, file: File | None, written: str) -> None:
+    def save(self, seen: Seen) -> None:
         """Put the former content aside; complete before the record that names it exists."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        about: dict[str, object] = {"existed": file is not None, "written": written}
+        about: dict[str, object] = {"existed": seen.file is not None, "written": seen.written}
         fd = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            if file is not None:
-                about |= {"mode": file.mode, "owner": list(file.owner)}
-                Place(fd, f"{self._token}.content", str(self._folder)).replace(file.content, 0o600)
+            if seen.file is not None:
+                about |= {"mode": seen.file.mode, "owner": seen.file.owner}
+                Place(fd, f"{self._token}.content", str(self._folder)).replace(seen.file.content, 0o600)
             Place(fd, f"{self._token}.json", str(self._folder)).replace(json.dumps(about).encode(), 0o600)
             Place(fd, f"{self._token}.undone", str(self._folder)).remove()
         finally:
@@ -146,7 +149,7 @@ class Former:
     def forget(self) -> None:
         """Say that the work was taken back."""
         with suppress(FileNotFoundError):
-            os.replace(self._folder / f"{self._token}.json", self._folder / f"{self._token}.undone")
+            (self._folder / f"{self._token}.json").replace(self._folder / f"{self._token}.undone")
         (self._folder / f"{self._token}.content").unlink(missing_ok=True)
 
 
@@ -169,8 +172,6 @@ def _enter(folder: int, part: str, *, make: bool) -> int:
         with suppress(FileExistsError):
             os.mkdir(part, 0o755, dir_fd=folder)
         return os.open(part, _FOLDER, dir_fd=folder)
-    finally:
-        os.close(folder)
 
 
 def _fault(error: OSError, shown: str) -> PermanentFault | TransientFault:

@@ -26,6 +26,9 @@ class Worker:
 
     def take(self, delivery: Delivery) -> None:
         """Begin the chain of a delivery in a free slot."""
+        for held in list(self._leases.held):
+            if held.delivery.seq == delivery.seq and held.delivery.stamp == delivery.stamp:
+                held.fence("its item was delivered again, to this executor")
         lease = Lease(delivery, ack_wait=self._ack_wait)
         self._leases.held.add(lease)
         self.idle.clear()

@@ -162,7 +162,7 @@ class Puller:
         self._asked = max(0, self._asked - 1)
         tokens = (message.reply or "").split(".")
         offset = 0 if len(tokens) == 9 else 2
-        delivered, seq = int(tokens[4 + offset]), int(tokens[5 + offset])
+        delivered, seq, stored_at = int(tokens[4 + offset]), int(tokens[5 + offset]), tokens[7 + offset]
         try:
             item = parse(message.subject, message.data)
         except ValueError as error:
@@ -170,7 +170,8 @@ class Puller:
             await self._client.publish(message.reply, b"+TERM")
             self._wake.set()
             return
-        delivery = JetStreamDelivery(message, self._stamp, item, seq, delivered)
+        # a crash may give a sequence of the unsynced queue out again: the item's own time tells the two apart
+        delivery = JetStreamDelivery(message, f"{self._stamp}.{stored_at}", item, seq, delivered)
         if self._free() <= 0:  # an old request was answered late
             await delivery.nak(0.0)
             return

@@ -38,7 +38,10 @@ def tasks(replicas: int) -> dict[str, Any]:
 
 
 def work(replicas: int) -> dict[str, Any]:
-    """Return the settings of the queue."""
+    """Return the settings of the queue.
+
+    On one replica it need not be synced: what a crash takes from it, the rescuer puts back (decision 5).
+    """
     return _stream(
         subjects.WORK,
         "work.>",
@@ -47,6 +50,7 @@ def work(replicas: int) -> dict[str, Any]:
         max_msgs_per_subject=1,
         discard_new_per_subject=True,
         duplicate_window=100_000_000,
+        **({"persist_mode": "async"} if replicas == 1 else {}),
     )
 
 

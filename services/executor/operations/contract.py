@@ -16,8 +16,9 @@ from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar, get_args,
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from services.executor.child import Exit, OnData, Stream
 from services.executor.fault import Cancelled, Fault, PermanentFault, TransientFault
-from services.executor.processes import Children, Exit, OnData, Stream
+from services.executor.processes import Children
 
 __all__ = [
     "Cancelled",

@@ -6,14 +6,14 @@ undo restores it; a repetition finds it there and does not take its own work for
 """
 
 import asyncio
-import hashlib
+from hashlib import sha256
 from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import to_json
 
 from services.executor.operations.contract import Context, Operation, Params, PermanentFault
-from services.executor.place import Former, Place
+from services.executor.place import File, Former, Place, Seen
 
 MAX_CONTENT = 16 * 1024 * 1024
 
@@ -33,7 +33,7 @@ class FromUpstream(Params):
 
 
 class FileWriteParams(Params):
-    """Where and what. A relative `path` lies in the executor's own folder, an absolute one must lie in one of its roots."""
+    """Where and what. A relative `path` lies in the executor's own folder, an absolute one in one of its roots."""
 
     path: Annotated[str, StringConstraints(min_length=1, max_length=4_096), AfterValidator(_plain_path)]
     content: Annotated[str, StringConstraints(max_length=MAX_CONTENT)] | None = None
@@ -58,7 +58,8 @@ class FileWrite(Operation[FileWriteParams]):
         """Write it: a temporary file, synced, renamed into place, and the folder synced."""
         content = _content(ctx, params)
         output = await asyncio.to_thread(_write, ctx, params, content)
-        ctx.log.info(f"{'Wrote' if output['changed'] else 'Unchanged:'} {output['path']}, {len(content)} bytes")
+        said = f"{'Wrote' if output['changed'] else 'Unchanged:'} {output['path']}, {len(content)} bytes"
+        ctx.log.info(said)
         return output
 
     async def undo(self, ctx: Context, params: FileWriteParams, output: Any) -> None:
@@ -81,10 +82,6 @@ def _content(ctx: Context, params: FileWriteParams) -> bytes:
     return value.encode() if isinstance(value, str) else to_json(value, indent=2)
 
 
-def _digest(content: bytes | None) -> str | None:
-    return None if content is None else hashlib.sha256(content).hexdigest()
-
-
 def _former(ctx: Context) -> Former:
     return Former(ctx.files / ".undo", ctx.token.replace("/", "-"))
 
@@ -93,12 +90,12 @@ def _write(ctx: Context, params: FileWriteParams, content: bytes) -> dict[str, A
     with Place.open(params.path, ctx.files, ctx.policy.file_roots, make_folders=params.make_folders) as place:
         before = place.read()
         former = _former(ctx)
-        seen = former.load()
-        ours = seen is not None and seen.written == _digest(content) == _digest(before and before.content)
-        if before is not None and not params.overwrite and not ours:
+        seen = former.load() or Seen(before, ())
+        digest = sha256(content).hexdigest()
+        if before is not None and not params.overwrite and sha256(before.content).hexdigest() not in seen.written:
             raise PermanentFault(f"{place.shown} exists already, and overwrite is off.")
-        if seen is None:
-            former.save(before, _digest(content) or "")
+        if digest not in seen.written:
+            former.save(Seen(seen.file, (*seen.written, digest)))
         mode = int(params.mode, 8)
         changed = before is None or before.content != content or before.mode != mode
         if changed:
@@ -106,10 +103,14 @@ def _write(ctx: Context, params: FileWriteParams, content: bytes) -> dict[str, A
         return {
             "path": place.shown,
             "bytes": len(content),
-            "sha256": _digest(content),
-            "existed": before is not None if seen is None else seen.file is not None,
+            "sha256": digest,
+            "existed": seen.file is not None,
             "changed": changed,
         }
+
+
+def _written(file: File, seen: Seen) -> bool:
+    return sha256(file.content).hexdigest() in seen.written
 
 
 def _restore(ctx: Context, params: FileWriteParams, *, finished: bool) -> str:
@@ -120,9 +121,9 @@ def _restore(ctx: Context, params: FileWriteParams, *, finished: bool) -> str:
             raise PermanentFault("this executor's host has no record of what was there before; undo it by hand.")
         return "Nothing to undo."
     with Place.open(params.path, ctx.files, ctx.policy.file_roots, make_folders=False) as place:
-        now = place.read()
-        before = seen.file
-        if _digest(now and now.content) not in {seen.written, _digest(before and before.content)}:
+        now, before = place.read(), seen.file
+        untouched = now.content == before.content if now and before else now is before
+        if not untouched and not (now and _written(now, seen)):
             raise PermanentFault(f"{place.shown} was changed by somebody else since; it is left as it is.")
         if before is None:
             place.remove()

@@ -80,11 +80,8 @@ class HttpRequestParams(Params):
 
     def expects(self, status: int) -> bool:
         """Whether this status means success."""
-        for item in self.expect:
-            first, _, last = str(item).partition("-")
-            if int(first) <= status <= int(last or first):
-                return True
-        return False
+        ranges = (str(item).split("-") for item in self.expect)
+        return any(int(bounds[0]) <= status <= int(bounds[-1]) for bounds in ranges)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +98,7 @@ async def resolve(host: str, port: int) -> list[egress.Address]:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise TransientFault(f"{host} cannot be resolved: {error}") from None
-    return list(dict.fromkeys(ip_address(item[4][0].partition("%")[0]) for item in found))
+    return list(dict.fromkeys(ip_address(str(item[4][0]).partition("%")[0]) for item in found))
 
 
 @functools.cache
