@@ -1,0 +1,1 @@
+"""The two services: the API, which faces people and producers, and the executor, which touches the world."""

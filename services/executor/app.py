@@ -98,6 +98,8 @@ class _Executor:
         queue = JetStreamQueue(client, replicas=settings.replicas, ack_wait=settings.ack_wait_seconds)
         executors, catalog = Bucket(client, subjects.EXECUTORS), Bucket(client, subjects.CATALOG)
         offers = discover()
+        for broken in offers.broken:
+            log.error("not on offer", group=broken.group, name=broken.name, value=broken.value, why=broken.reason)
         pools = settings.pools
         files = (settings.data_dir or Path(gettempdir()) / "opsledger") / "files"
         files.mkdir(parents=True, exist_ok=True)

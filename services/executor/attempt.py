@@ -93,7 +93,11 @@ async def perform(
     except TimeoutError as error:
         result = outcome.timed_out(plan.timeout_s) if limit.expired() else outcome.failed(error)
     except asyncio.CancelledError:
-        result = _stopped(lease, running)
+        try:
+            result = _stopped(lease, running)
+        except asyncio.CancelledError:  # not ours any more: nothing of it may be stored
+            await output.aclose()
+            raise
     except Exception as error:  # noqa: BLE001  whatever an operation raises becomes an outcome, here and only here
         result = outcome.failed(error)
     return await _said(output, lease, running, result)

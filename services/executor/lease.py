@@ -82,7 +82,7 @@ class Lease:
 
     def _insist(self, running: Running) -> None:
         if self.running is running and self.chain is not None and not self.fenced:
-            self.children.kill_all()
+            self.children.kill_running()
             self.chain.cancel()
 
 

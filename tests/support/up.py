@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -42,12 +42,15 @@ def environment(**extra: str) -> dict[str, str]:
 class Up:
     """One `opsledger up`; its data directory outlives its restarts. Use it as a context, or start and stop it."""
 
-    def __init__(self, folder: Path, *, executors: int = 1, demo: bool = False, **settings: str) -> None:
+    def __init__(
+        self, folder: Path, *, executors: int = 1, demo: bool = False, words: Sequence[str] = (), **settings: str
+    ) -> None:
         self.data_dir = folder / "data"
-        self._words = ["--executors", str(executors), "--demo" if demo else "--no-demo"]
+        self._words = ["--executors", str(executors), "--demo" if demo else "--no-demo", *words]
         self._env = environment(**{**SHORT, **settings})
         self._stdout, self._stderr = folder / "up.out", folder / "up.err"
         self._process: subprocess.Popen[bytes] | None = None
+        self._joined = 0
 
     def __enter__(self) -> Self:
         self.start()
@@ -171,16 +174,17 @@ class Up:
         )
 
     @contextlib.contextmanager
-    def joined(self, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+    def joined(self, *words: str, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
         """A replica that joins it, such as `executor`; killed at the end of the block if it still runs."""
-        log = self.data_dir.parent / f"joined-{words[0]}.log"
+        self._joined += 1
+        log = self.data_dir.parent / f"joined-{words[0]}-{self._joined}.log"
         with log.open("wb") as sink:
             replica = subprocess.Popen(
                 [*setpriv("--pdeathsig", "KILL"), program(), *words, "--data-dir", str(self.data_dir)],
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=sink,
-                env=self._env,
+                env={**self._env, **settings},
                 process_group=0,
             )
         try:
