@@ -29,7 +29,7 @@ from shared.messages import subjects
 from shared.queue.jetstream import JetStreamQueue
 from shared.queue.pull import Puller
 from shared.runtime.logging import get
-from shared.runtime.nats import ApiError, Unanswered, Unreachable, check_version, options, request
+from shared.runtime.nats import ApiError, Unanswered, Unreachable, broker_options, check_version, request
 from shared.store.kv import Bucket, BucketUnavailable
 from shared.store.logs import LogStore
 from shared.store.objects import Results
@@ -45,7 +45,7 @@ async def run(settings: Settings) -> int:
     """Run one executor until it is told to stop; return the exit code. Raises `LogRegression`."""
     name = settings.name or f"{platform.node()}-{os.getpid()}"
     incarnation = f"{os.getpid()}-{secrets.token_hex(8)}"
-    broker = NatsBroker(logger=None, **options(settings.nats_url, name=f"opsledger executor {name}"))
+    broker = NatsBroker(logger=None, **broker_options(settings.nats_url, name=f"opsledger executor {name}"))
     executor = _Executor(settings, broker, name, incarnation)
 
     @broker.subscriber(subjects.nudge(incarnation), title="nudge")

@@ -71,3 +71,14 @@ def fold(messages: Iterable[Stored], task: Task | None = None) -> tuple[Task | N
             continue
         draft = apply(draft, commit, message.seq, digest(message.body))
     return draft, seq
+
+
+def too_new(messages: Iterable[Stored]) -> bool:
+    """Whether one of the messages is a commit of a version that this program cannot read."""
+    for message in messages:
+        try:
+            decode(message.body)
+        except Undecodable as problem:
+            if problem.reason == "newer_version":
+                return True
+    return False

@@ -12,19 +12,16 @@ from typing import Any
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from shared.log.port import Ambiguous, Conflict, NotStored, Stored
+from shared.log.port import Ambiguous, Conflict, Duplicate, LogRefused, NotStored, Stored
 from shared.messages import headers, subjects
 from shared.runtime.direct import BatchReads
 from shared.runtime.nats import ApiError, Unanswered, Unreachable, api, request
 
 WRONG_LAST_SEQUENCE = frozenset({10071, 10164})
 NO_MESSAGE = 10037
+STORE_FULL = 10077
 BATCH = 512
 TIMEOUT = 5.0
-
-
-class LogRefused(Exception):  # noqa: N818  what the world did
-    """The stream takes nothing for a reason that waiting does not mend, such as a full store (T14)."""
 
 
 def parse_time(text: str) -> datetime:
@@ -51,7 +48,7 @@ class JetStreamStorage:
         self.created = str(info["created"])
 
     async def append(self, task_id: int, commit_id: str, body: bytes, expected: int) -> int:
-        """Publish a commit and return its stream sequence."""
+        """Publish a commit and return its stream sequence; see `Storage.append` for what it raises."""
         try:
             raw = await request(
                 self.client,
@@ -67,11 +64,13 @@ class JetStreamStorage:
         answer = json.loads(raw)
         error = answer.get("error")  # an error answer carries "seq": 0 as well: look here first
         if error is None:
+            if answer.get("duplicate"):
+                raise Duplicate(f"stored before at {answer['seq']}")
             return int(answer["seq"])
         code = int(error.get("err_code", 0))
         if code in WRONG_LAST_SEQUENCE:
             raise Conflict(str(error.get("description")))
-        if int(error.get("code", 0)) == 503 and code != 10077:
+        if int(error.get("code", 0)) == 503 and code != STORE_FULL:
             raise NotStored(f"{error.get('description')} ({code})")
         raise LogRefused(f"The log takes no more: {error.get('description')} ({code}).")
 

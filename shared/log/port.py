@@ -25,12 +25,30 @@ class LogUnavailable(Exception):  # noqa: N818  what the world did
         self.maybe = maybe
 
 
+class LogRefused(LogUnavailable):
+    """The stream takes nothing for a reason that waiting does not mend, such as a full store (T14)."""
+
+    def __init__(self, message: str, *, maybe: bool = False) -> None:
+        super().__init__(message, maybe=maybe)
+
+
+class LogTooNew(LogUnavailable):
+    """The task's log holds commits of a newer version: this program must not decide on it, only a newer one can."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, maybe=False)
+
+
 class CommitTooLarge(Exception):  # noqa: N818  a fact about the decision
     """One decision alone does not fit into a commit."""
 
 
 class Conflict(Exception):  # noqa: N818  a lost race, handled by `transact` alone
     """The subject's last sequence is not the expected one."""
+
+
+class Duplicate(Conflict):
+    """A message with this id was stored before; whether it is this very one, the log itself must say (T6)."""
 
 
 class Ambiguous(Exception):  # noqa: N818  what the world did, handled by `transact` alone
@@ -57,7 +75,7 @@ class Storage(Protocol):
     async def append(self, task_id: int, commit_id: str, body: bytes, expected: int) -> int:
         """Store the body and return its sequence; raise `Conflict`, `Ambiguous` or `NotStored`.
 
-        Appending the same id again is answered with the first one's sequence or with `Conflict` (T6).
+        Appending the same id again is answered with `Duplicate` or with `Conflict` (T6). `LogRefused` ends all trying.
         """
 
     async def read(self, task_id: int, after: int = 0, *, limit: int | None = None) -> list[Stored]:

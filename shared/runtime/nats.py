@@ -4,8 +4,10 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import nats
+from faststream.nats.security import NatsUserPassword
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
@@ -40,8 +42,13 @@ def options(url: str, *, name: str) -> dict[str, Any]:
     `pending_size=-1`: nothing is buffered while disconnected, else a "failed" command is published later (T4).
     Reconnects never end and pings find a half-open connection within 20 s (T19).
     """
+    servers = [part.strip() for part in url.split(",") if part.strip()]
+    first = urlsplit(servers[0])
+    # addresses learned from a cluster carry no credentials: without these a reconnect to one of them is refused
+    login = {"user": unquote(first.username), "password": unquote(first.password or "")} if first.username else {}
     return {
-        "servers": [part.strip() for part in url.split(",") if part.strip()],
+        "servers": servers,
+        **login,
         "name": name,
         "pending_size": -1,
         "max_reconnect_attempts": -1,
@@ -50,6 +57,21 @@ def options(url: str, *, name: str) -> dict[str, Any]:
         "max_outstanding_pings": 2,
         "connect_timeout": 3,
     }
+
+
+def broker_options(url: str, *, name: str) -> dict[str, Any]:
+    """Return the same settings as FastStream's broker takes them: the login apart from the addresses."""
+    found = options(url, name=name)
+    user, password = found.pop("user", None), found.pop("password", "")
+    if user is not None:
+        found["servers"] = [_without_login(server) for server in found["servers"]]
+        found["security"] = NatsUserPassword(user, password)
+    return found
+
+
+def _without_login(server: str) -> str:
+    scheme, separator, rest = server.rpartition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}"
 
 
 async def connect(url: str, *, name: str) -> Client:

@@ -95,12 +95,12 @@ async def provision(client: Client, *, replicas: int, lease: timedelta) -> None:
 async def create(client: Client, settings: dict[str, Any]) -> bool:
     """Create a stream unless one of its name is there; return whether it was created."""
     try:
-        await api(client, f"STREAM.CREATE.{settings['name']}", settings, timeout=10)
+        answer = await api(client, f"STREAM.CREATE.{settings['name']}", settings, timeout=10)
     except ApiError as error:
         if error.code in STREAM_EXISTS:
             return False
         raise
-    return True
+    return bool(answer.get("did_create"))  # the same settings again are answered like a creation
 
 
 async def _bucket(creation: Any) -> None:

@@ -6,54 +6,27 @@ one commit costs what it changes and not the size of the task.
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, Self
 
 from shared.task.events import Item, ObjectRef, PlanRef, Problem
 from shared.task.plan import PlannedSubtask
+from shared.task.words import ACTIVE, ENDED, Direction, Operation, SubtaskStatus, TaskState
 
+__all__ = [
+    "ACTIVE",
+    "ENDED",
+    "UNSEALED",
+    "Actor",
+    "Claim",
+    "Direction",
+    "KeyUse",
+    "Operation",
+    "Subtask",
+    "SubtaskStatus",
+    "Task",
+    "TaskState",
+]
 
-class TaskState(StrEnum):
-    """Ours; `docs/task-lifecycle.md` maps them to the words of the other dialects."""
-
-    INITIALIZING = "INITIALIZING"
-    READY = "READY"
-    RUNNING = "RUNNING"
-    SUCCESSFUL = "SUCCESSFUL"
-    FAILED = "FAILED"
-    CANCELLED = "CANCELLED"
-
-
-class SubtaskStatus(StrEnum):
-    """Where a subtask stands."""
-
-    PENDING = "PENDING"
-    READY = "READY"
-    RUNNING = "RUNNING"
-    CANCELING = "CANCELING"
-    FAILED = "FAILED"
-    SUCCESSFUL = "SUCCESSFUL"
-
-
-class Operation(StrEnum):
-    """What is being done, or was done last."""
-
-    EXECUTE = "EXECUTE"
-    RETRY = "RETRY"
-    ROLLBACK = "ROLLBACK"
-    SKIP = "SKIP"
-    CANCEL = "CANCEL"
-
-
-class Direction(StrEnum):
-    """Forward runs the plan, backward undoes it. Kept explicitly: a cancel must not lose it (R7)."""
-
-    FORWARD = "FORWARD"
-    BACKWARD = "BACKWARD"
-
-
-ENDED = frozenset({TaskState.SUCCESSFUL, TaskState.FAILED, TaskState.CANCELLED})
-ACTIVE = frozenset({SubtaskStatus.READY, SubtaskStatus.RUNNING, SubtaskStatus.CANCELING})
 
 UNSEALED = 0
 """The fence of a claim whose commit has no sequence yet."""
@@ -130,7 +103,8 @@ class Subtask:
     commanded: bool = False
     """A command made it READY; fail-stop leaves it alone."""
     resting: SubtaskStatus = SubtaskStatus.PENDING
-    """What it was before it became READY in a rollback."""
+    """What it was before it became READY, and `rested_at` when that had ended: a rollback that stops puts it back."""
+    rested_at: datetime | None = None
     output: Any = None
     output_ref: dict[str, Any] | None = None
     problem: Problem | None = None

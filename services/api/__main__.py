@@ -1,0 +1,145 @@
+"""`python -m services.api serve | init | rebuild | verify | token`. The only reader of settings.
+
+Exit codes: 0 fine, 2 wrong use, 3 the log has forgotten what the view has seen, 1 anything else.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
+
+import uvicorn
+import uvloop
+from pydantic import ValidationError
+
+from services.api import provision, tokens
+from services.api.access import Role
+from services.api.app import Running, build
+from services.api.projection.checkpoint import LogRegression
+from services.api.settings import Settings
+from shared.messages import subjects
+from shared.runtime import logging
+from shared.runtime.nats import connect
+from shared.store.kv import Bucket
+
+EXIT_FAILED, EXIT_USAGE, EXIT_REGRESSION = 1, 2, 3
+STOP_SECONDS = 2
+PLAIN = frozenset({"CannotStart", "ProvisionFailed", "TimeoutError"})
+"""Errors whose message says what to do, so that a trace would only hide it."""
+
+
+def main(argv: list[str]) -> int:
+    """Return the exit code."""
+    asked = _parser().parse_args(argv)
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        for problem in error.errors(include_url=False, include_input=False):
+            print(f"OPSLEDGER_{str(problem['loc'][0]).upper()}: {problem['msg']}", file=sys.stderr)  # noqa: T201
+        return EXIT_USAGE
+    logging.configure(settings.log_level, service=f"api {asked.job}" if asked.job != "serve" else "api")
+    log = logging.get(__name__)
+    try:
+        code: int = uvloop.run(_JOBS[asked.job](settings, asked))
+    except LogRegression as regression:
+        log.error("LOG_REGRESSION", why=str(regression))  # noqa: TRY400  the message says it all
+        return EXIT_REGRESSION
+    except KeyboardInterrupt:
+        return 0
+    except Exception as error:
+        trace = None if type(error).__name__ in PLAIN else error
+        log.error("failed", job=asked.job, why=f"{type(error).__name__}: {error}", exc_info=trace)  # noqa: TRY400
+        return EXIT_FAILED
+    return code
+
+
+async def _serve(settings: Settings, _: argparse.Namespace) -> int:
+    def stop() -> None:
+        server.should_exit = True
+
+    running = Running(settings, stop)
+    config = uvicorn.Config(
+        build(running),
+        host=settings.host,
+        port=settings.port,
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=STOP_SECONDS,
+        timeout_keep_alive=75,
+        backlog=1024,
+    )
+    server = _Server(config)
+    await server.serve()
+    if running.problem is not None:
+        raise running.problem
+    return 0 if server.started else EXIT_FAILED
+
+
+class _Server(uvicorn.Server):
+    """Ends with code 0 when asked to stop; the library would raise the signal once more."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take INT and TERM as wishes to stop."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+
+
+async def _init(settings: Settings, _: argparse.Namespace) -> int:
+    async with asyncio.timeout(settings.connect_seconds):
+        client = await connect(settings.nats_url, name="opsledger init")
+    try:
+        await provision.run(settings, client)
+    finally:
+        await client.close()
+    return 0
+
+
+async def _token(settings: Settings, asked: argparse.Namespace) -> int:
+    async with asyncio.timeout(settings.connect_seconds):
+        client = await connect(settings.nats_url, name="opsledger token")
+    try:
+        token = await tokens.issue(Bucket(client, subjects.ACCESS), asked.name, Role(asked.role), days=asked.days)
+    finally:
+        await client.close()
+    print(token)  # noqa: T201  its output is its purpose
+    return 0
+
+
+_JOBS: dict[str, Callable[[Settings, argparse.Namespace], Coroutine[Any, Any, int]]] = {
+    "serve": _serve,
+    "init": _init,
+    "token": _token,
+}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m services.api", description=__doc__)
+    jobs = parser.add_subparsers(dest="job", required=True, metavar="job")
+    jobs.add_parser("serve", help="REST, projector and rescuer")
+    jobs.add_parser("init", help="create streams, buckets, tables, the built-in catalogue and the first user")
+    jobs.add_parser("rebuild", help="build the view anew from the log")
+    jobs.add_parser("verify", help="compare the view with the log")
+    token = jobs.add_parser("token", help="make a token and print it once")
+    token.add_argument("name", help="whom the token stands for")
+    token.add_argument("--role", choices=[role.value for role in Role], default=Role.TASK_VIEWER.value)
+    token.add_argument("--days", type=float, default=None, help="how long it is valid; for ever by default")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,124 @@
+"""Who may do what: roles, users, tokens, and how their secrets are kept. Knows neither HTTP nor where records lie.
+
+Passwords are stored as scrypt hashes with a salt each, tokens (256 random bits, shown once) as SHA-256: a random token
+needs no slow hash. Records are JSON under `user/<name>` and `token/<id>` in KV `access`.
+"""
+
+import hashlib
+import hmac
+import secrets
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Final
+
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+TOKEN_PREFIX: Final = "ol_"  # noqa: S105  not a secret
+"""Begins every token, so that leaked ones can be searched for."""
+USER, TOKEN = "user/", "token/"
+_N, _R, _P = 2**14, 8, 1
+
+Login = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+
+
+class Permission(StrEnum):
+    """What a route asks for."""
+
+    READ = "read"
+    MANAGE = "manage"
+    ADMINISTER = "administer"
+
+
+class Role(StrEnum):
+    """What a user or a token is given, after OCP's roles."""
+
+    TASK_VIEWER = "TASK_VIEWER"
+    TASK_MANAGER = "TASK_MANAGER"
+    ADMIN = "ADMIN"
+
+
+GRANTS: Final = {
+    Role.TASK_VIEWER: frozenset({Permission.READ}),
+    Role.TASK_MANAGER: frozenset({Permission.READ, Permission.MANAGE}),
+    Role.ADMIN: frozenset(Permission),
+}
+
+
+class Principal(BaseModel):
+    """Somebody whose credential was verified."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    role: Role
+
+    def may(self, permission: Permission) -> bool:
+        """Whether the role grants it; what is not granted is denied."""
+        return permission in GRANTS[self.role]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: Login
+    role: Role
+    created_at: datetime
+
+    def principal(self) -> Principal:
+        """Return whom the record stands for."""
+        return Principal(name=self.name, role=self.role)
+
+
+class UserRecord(_Record):
+    """A user with the hash of the password."""
+
+    salt: str
+    hash: str
+    n: int = _N
+    r: int = _R
+    p: int = _P
+
+    @classmethod
+    def of(cls, name: str, password: str, role: Role, at: datetime) -> "UserRecord":
+        """Return a record with a salt of its own. Takes about 50 ms of processor time."""
+        salt = secrets.token_bytes(16)
+        return cls(name=name, role=role, created_at=at, salt=salt.hex(), hash=_scrypt(password, salt, _N, _R, _P).hex())
+
+    def accepts(self, password: str) -> bool:
+        """Whether this is the password, in constant time. Takes about 50 ms of processor time."""
+        found = _scrypt(password, bytes.fromhex(self.salt), self.n, self.r, self.p)
+        return hmac.compare_digest(found, bytes.fromhex(self.hash))
+
+
+class TokenRecord(_Record):
+    """A token by its id, with the hash of the whole."""
+
+    id: str
+    sha256: str
+    expires_at: datetime | None = None
+
+    def accepts(self, token: str, at: datetime) -> bool:
+        """Whether this is the token and it has not expired."""
+        same = hmac.compare_digest(hashlib.sha256(token.encode()).hexdigest(), self.sha256)
+        return same and (self.expires_at is None or at < self.expires_at)
+
+
+def new_token(name: str, role: Role, at: datetime, expires_at: datetime | None = None) -> tuple[str, TokenRecord]:
+    """Return a new token, which nobody will see again, and the record that recognises it."""
+    token_id = secrets.token_hex(6)
+    token = f"{TOKEN_PREFIX}{token_id}_{secrets.token_urlsafe(32)}"
+    digest = hashlib.sha256(token.encode()).hexdigest()
+    record = TokenRecord(name=name, role=role, created_at=at, id=token_id, sha256=digest, expires_at=expires_at)
+    return token, record
+
+
+def id_of_token(token: str) -> str | None:
+    """Return the id inside a token, or None when it cannot be one of ours."""
+    prefix, _, rest = token.partition("_")
+    token_id, separator, secret = rest.partition("_")
+    ours = f"{prefix}_" == TOKEN_PREFIX and separator and secret and token_id.isascii() and token_id.isalnum()
+    return token_id if ours else None
+
+
+def _scrypt(password: str, salt: bytes, n: int, r: int, p: int) -> bytes:
+    return hashlib.scrypt(password.encode(), salt=salt, n=n, r=r, p=p, maxmem=256 * n * r, dklen=32)

@@ -1,0 +1,205 @@
+"""Composition root of the API: the only place that constructs. FastAPI's lifespan starts everything and ends it.
+
+NATS and the log are needed to start (a bounded wait, then a clear error). Later outages are answered, not fatal: reads
+go on, commands say 503, `/health/ready` says which resource is away (P15). A log that has forgotten something, and a
+background job that died, end the process.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from faststream.nats import NatsBroker
+from faststream.nats.prometheus import NatsPrometheusMiddleware
+from faststream.nats.security import NatsUserPassword
+from nats.aio.client import Client
+from starlette.types import ASGIApp
+
+from services.api.background import Background
+from services.api.bus import log_check
+from services.api.bus.status import StatusEvents
+from services.api.catalog import Catalog
+from services.api.commands import Commands
+from services.api.connection import CannotStart, open_log, watch
+from services.api.credentials import Credentials
+from services.api.numbers import Numbers
+from services.api.projection.engine import engine_for
+from services.api.projection.migrate import pending
+from services.api.projection.projector import Projector
+from services.api.projection.reads import Reads
+from services.api.rescuer import Rescuer, Stale
+from services.api.rest import openapi, routes
+from services.api.rest.errors import HANDLERS
+from services.api.rest.gate import Gate
+from services.api.rest.ports import Api
+from services.api.settings import Settings
+from services.api.vitals import Progress, Vitals
+from shared.log.jetstream import JetStreamStorage
+from shared.log.transact import TaskLog
+from shared.messages import subjects
+from shared.queue.jetstream import JetStreamQueue
+from shared.runtime.logging import get
+from shared.runtime.nats import check_version, options
+from shared.store.ids import TaskIds
+from shared.store.kv import Bucket
+from shared.store.logs import LogStore
+from shared.store.objects import Results
+
+PATIENCE = 5.0
+"""How long (s) a command waits for the log before it says 503."""
+REACH_SECONDS = 5.0
+"""How long a read with `min_seq` waits for the view."""
+
+log = get(__name__)
+
+
+class Running:
+    """One API process: what it is made of, and what killed it. `on_fatal` asks the server to stop."""
+
+    def __init__(self, settings: Settings, on_fatal: Callable[[], None]) -> None:
+        self._settings = settings
+        self._on_fatal = on_fatal
+        self._background = Background(self._died)
+        self.numbers = Numbers()
+        self.problem: BaseException | None = None
+        self.broker = NatsBroker(
+            logger=None,
+            graceful_timeout=1.0,
+            middlewares=[NatsPrometheusMiddleware(registry=self.numbers.registry)],
+            **_broker_options(settings.nats_url),
+        )
+
+    @asynccontextmanager
+    async def lifespan(self, app: FastAPI) -> AsyncIterator[None]:
+        """Start everything, serve, end everything."""
+        async with AsyncExitStack() as stack:
+            try:
+                app.state.api = await self._start(stack)
+            except BaseException as error:
+                self.problem = error
+                raise
+            log.info("api ready", host=self._settings.host, port=self._settings.port)
+            yield
+            log.info("api stopping")
+
+    async def _start(self, stack: AsyncExitStack) -> Api:
+        settings = self._settings
+        stack.push_async_callback(self.broker.stop)
+        client = await self._connect()
+        storage = JetStreamStorage(client)
+        await open_log(storage, settings.connect_seconds)
+        engine = engine_for(settings.database_url)
+        stack.push_async_callback(engine.dispose)
+        if await pending(engine):
+            raise CannotStart("the database lacks tables of this version: run `python -m services.api init`")
+        projector, reads = Projector(storage, engine), Reads(engine)
+        await projector.check()
+
+        task_log = TaskLog(storage, patience=PATIENCE)
+        queue = JetStreamQueue(client, replicas=settings.replicas, ack_wait=settings.ack_wait_seconds)
+        catalog, credentials = (
+            Catalog(Bucket(client, subjects.CATALOG)),
+            Credentials(Bucket(client, subjects.ACCESS)),
+        )
+        await catalog.load()
+        await credentials.load()
+        keys = Bucket(client, subjects.IDEMPOTENCY)
+        commands = Commands(task_log, queue, TaskIds(client), keys, Results(client), catalog)
+        stack.push_async_callback(commands.close)
+        rescuer = Rescuer(
+            task_log,
+            queue,
+            after=settings.rescue_after_seconds,
+            position=lambda: projector.position.seq,
+            stale=_stale(reads),
+            pools=lambda: catalog.pools,
+        )
+        status = StatusEvents(client)
+        projector.listeners.append(status.applied)
+        vitals = Vitals(storage, task_log, reads, projector, commands, rescuer, status, self._background, Progress())
+        self.numbers.watch(vitals.numbers)
+        log_check.subscribe(self.broker, lambda: _known(storage, task_log, projector))
+        await self.broker.start()
+
+        stack.push_async_callback(self._background.stop)
+        keep = self._background.keep
+        keep(projector.run(), "projector")
+        keep(rescuer.run(), "rescuer")
+        keep(status.run(), "status events")
+        keep(catalog.follow(), "catalog")
+        keep(credentials.follow(), "access")
+        keep(watch(client, task_log, projector.check), "connection")
+        return Api(
+            log=task_log,
+            commands=commands,
+            catalog=catalog,
+            credentials=credentials,
+            reads=reads,
+            logs=LogStore(client),
+            numbers=self.numbers,
+            reach=lambda seq: projector.position.wait_for(seq, REACH_SECONDS),
+            health=vitals.health,
+        )
+
+    async def _connect(self) -> Client:
+        where = ", ".join(_without_login(server) for server in self._settings.nats_url.split(","))
+        seconds = self._settings.connect_seconds
+        try:
+            async with asyncio.timeout(seconds):
+                client: Client = await self.broker.connect()
+        except TimeoutError:
+            raise CannotStart(f"NATS at {where} does not answer within {seconds:g} s") from None
+        wrong = check_version(client)
+        if wrong is not None:
+            raise CannotStart(wrong)
+        return client
+
+    def _died(self, job: str, error: BaseException) -> None:
+        log.error("stopping because a background job died", job=job, why=str(error))
+        self.problem = error
+        self._on_fatal()
+
+
+def build(running: Running) -> ASGIApp:
+    """Return the application, its gate outermost."""
+    app = FastAPI(
+        title=openapi.TITLE,
+        version="2",
+        lifespan=running.lifespan,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        exception_handlers=HANDLERS,
+    )
+    routes.add(app)
+    return Gate(app, lambda: app.state.api.credentials, running.numbers.count)
+
+
+def _stale(reads: Reads) -> Any:
+    async def stale(before: int, behind: int, limit: int) -> list[Stale]:
+        found = await reads.stale(before, limit)
+        return [Stale(row.id, row.seq) for row in found if row.seq > behind]
+
+    return stale
+
+
+def _known(storage: JetStreamStorage, task_log: TaskLog, projector: Projector) -> dict[str, Any]:
+    return {"created": storage.created, "highest": max(task_log.highest, projector.position.seq)}
+
+
+def _broker_options(url: str) -> dict[str, Any]:
+    """Return the shared connection settings as FastStream takes them: the login apart from the addresses."""
+    found = options(url, name="opsledger api")
+    user, password = found.pop("user", None), found.pop("password", "")
+    if user is not None:
+        found["servers"] = [_without_login(server) for server in found["servers"]]
+        found["security"] = NatsUserPassword(user, password)
+    return found
+
+
+def _without_login(server: str) -> str:
+    scheme, separator, rest = server.strip().rpartition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}"

@@ -1,0 +1,1 @@
+"""What goes over NATS besides the log: the log check and published status events."""

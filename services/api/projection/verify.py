@@ -1,0 +1,171 @@
+"""Compare the view with the log: every task is folded anew and its digest compared with that of its rows.
+
+Read in one transaction, up to that moment's checkpoint, while the projector goes on. Changes nothing.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import RowMapping, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from services.api.projection.checkpoint import check_log, read_checkpoint
+from services.api.projection.faults import reading
+from services.api.projection.fold import READERS, read_task
+from services.api.projection.project import label_rows, row_of, subtask_row
+from services.api.projection.tables import counts, subtasks, task_labels, tasks
+from shared.log.jetstream import JetStreamStorage
+from shared.messages import subjects
+from shared.runtime.nats import api
+from shared.task.state import Task
+
+PAGE = 200
+SHOWN = 200
+"""Characters shown of a value that differs."""
+
+Shape = tuple[dict[str, Any] | None, list[tuple[Any, ...]], list[dict[str, Any]]]
+"""A task as rows: its own, its labels, its subtasks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A task whose rows are not what the log says; `what` names the first few places."""
+
+    task_id: int
+    what: str
+
+
+@dataclass(slots=True)
+class Verified:
+    """What was compared, up to log position `seq`."""
+
+    seq: int = 0
+    tasks: int = 0
+    differences: list[Difference] = field(default_factory=list)
+
+    @property
+    def same(self) -> bool:
+        """Whether rows and log agree."""
+        return not self.differences
+
+
+def digest(shape: Shape) -> str:
+    """Return the SHA-256 of a task's rows."""
+    return sha256(repr(shape).encode()).hexdigest()
+
+
+async def verify(storage: JetStreamStorage, engine: AsyncEngine) -> Verified:
+    """Compare every task. Raises `LogRegression`, `NotStored` or `ViewUnavailable`."""
+    found = Verified()
+    known: set[int] = set()
+    async with reading(engine) as connection:
+        if engine.dialect.name == "postgresql":
+            await connection.execution_options(isolation_level="REPEATABLE READ")
+        seen = await read_checkpoint(connection)
+        await check_log(storage, seen)
+        found.seq = seen.seq if seen is not None else 0
+        async for page in _pages(connection):
+            known.update(page)
+            await _compare(storage, page, found)
+        await _compare_counts(connection, found)
+    missing = sorted(await _subjects(storage) - known)
+    for start in range(0, len(missing), PAGE):
+        await _compare(storage, dict.fromkeys(missing[start : start + PAGE], (None, [], [])), found)
+    return found
+
+
+async def _compare(storage: JetStreamStorage, page: Mapping[int, Shape], found: Verified) -> None:
+    gate = asyncio.Semaphore(READERS)
+
+    async def compare(task_id: int, rows: Shape) -> None:
+        async with gate:
+            shape = _shape(await read_task(storage, task_id, below=found.seq + 1))
+        if digest(shape) != digest(rows):
+            found.differences.append(Difference(task_id, _what(shape, rows)))
+
+    await asyncio.gather(*(compare(task_id, rows) for task_id, rows in page.items()))
+    found.tasks += len(page)
+
+
+def _shape(task: Task | None) -> Shape:
+    if task is None:
+        return None, [], []
+    return row_of(task), label_rows(task), [subtask_row(task, subtask) for subtask in task.subtasks]
+
+
+async def _pages(connection: AsyncConnection) -> AsyncIterator[dict[int, Shape]]:
+    last = -1
+    while True:
+        query = select(tasks).where(tasks.c.id > last).order_by(tasks.c.id).limit(PAGE)
+        page: dict[int, Shape] = {
+            row["id"]: (dict(row), [], []) for row in (await connection.execute(query)).mappings()
+        }
+        if not page:
+            return
+        ids = list(page)
+        last = ids[-1]
+        for label in await _of(connection, select(task_labels).where(task_labels.c.task_id.in_(ids))):
+            page[label["task_id"]][1].append(tuple(label.values()))
+        mine = select(subtasks).where(subtasks.c.task_id.in_(ids)).order_by(subtasks.c.task_id, subtasks.c.number)
+        for row in await _of(connection, mine):
+            page[row["task_id"]][2].append(dict(row))
+        for shape in page.values():
+            shape[1].sort()
+        yield page
+
+
+async def _of(connection: AsyncConnection, query: Any) -> Sequence[RowMapping]:
+    return (await connection.execute(query)).mappings().all()
+
+
+async def _compare_counts(connection: AsyncConnection, found: Verified) -> None:
+    rows = (await connection.execute(select(counts.c.state, counts.c.n).where(counts.c.n != 0))).tuples()
+    kept = dict(rows.all())
+    query = select(tasks.c.state, func.count()).where(tasks.c.deleted.is_(False)).group_by(tasks.c.state)
+    counted = dict((await connection.execute(query)).tuples().all())
+    if kept != counted:
+        found.differences.append(Difference(0, f"counts are {kept}, the rows are {counted}"))
+
+
+async def _subjects(storage: JetStreamStorage) -> set[int]:
+    """Return the ids of all tasks in the log."""
+    found: set[int] = set()
+    listed = 0
+    while True:
+        wanted = {"subjects_filter": "tasks.*", "offset": listed}
+        names = (await api(storage.client, f"STREAM.INFO.{subjects.TASKS}", wanted))["state"].get("subjects") or {}
+        if not names:
+            return found
+        listed += len(names)
+        found.update(_ids(names))
+
+
+def _ids(names: Iterable[str]) -> Iterable[int]:
+    for name in names:
+        task_id = subjects.task_of(name)
+        if task_id is not None and subjects.task(task_id) == name:
+            yield task_id
+
+
+def _what(log: Shape, rows: Shape) -> str:
+    if log[0] is None or rows[0] is None:
+        return "has rows, but no commits" if log[0] is None else "has commits, but no rows"
+    places = _columns("", log[0], rows[0])
+    if log[1] != rows[1]:
+        places.append(f"labels: log {log[1]!r:.{SHOWN}}, rows {rows[1]!r:.{SHOWN}}")
+    if len(log[2]) != len(rows[2]):
+        places.append(f"subtasks: log {len(log[2])}, rows {len(rows[2])}")
+    for mine, theirs in zip(log[2], rows[2], strict=False):
+        places.extend(_columns(f"subtask {mine['number']} ", mine, theirs))
+    return "; ".join(places[:5])
+
+
+def _columns(prefix: str, log: Mapping[str, Any], row: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{prefix}{name}: log {log[name]!r:.{SHOWN}}, row {row[name]!r:.{SHOWN}}"
+        for name in log
+        if log[name] != row[name]
+    ]

@@ -1,0 +1,76 @@
+"""Request bodies: bounded before they are read, JSON or nothing, and strict. Knows no schema."""
+
+from typing import Any, Final
+
+from starlette.requests import ClientDisconnect, Request
+
+from services.api.rest.errors import Problem
+from services.api.rest.strict_json import BadJson, loads
+
+MAX_BYTES: Final = 4 * 1024 * 1024
+MAX_KEY: Final = 128
+_CLOSE: Final = {"Connection": "close"}
+
+
+async def read_json(request: Request) -> Any:
+    """Return the body's JSON, None for no body. Raises `Problem`: 413, 415, 400."""
+    headers = request.headers
+    coding = headers.get("content-encoding", "identity").strip().lower()
+    if coding not in {"", "identity"}:
+        raise Problem(415, 1005, "A compressed body is not accepted: send it as it is.", headers=_CLOSE)
+    declared = headers.get("content-length", "")
+    if declared.isascii() and declared.isdigit() and int(declared) > MAX_BYTES:
+        raise _too_large()
+    raw = await _read(request)
+    if not raw:
+        return None
+    media = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media not in {"", "application/json"}:
+        raise Problem(415, 1005, "A body is sent as Content-Type: application/json.")
+    try:
+        return loads(raw)
+    except BadJson as error:
+        raise Problem(400, 1001, f"The body is not JSON as it is accepted here: {error}.") from None
+
+
+async def read_object(request: Request) -> dict[str, Any]:
+    """Return the body, which must be a JSON object."""
+    body = await read_json(request)
+    if not isinstance(body, dict):
+        code = 400 if body is None else 422
+        raise Problem(code, 1001, "A JSON object is expected as the body.", target={"pointer": ""})
+    return body
+
+
+def idempotency_key(request: Request) -> str | None:
+    """Return the key, or None when none is sent; one that is no key is 422 (B5)."""
+    given = request.headers.getlist("idempotency-key")
+    if not given:
+        return None
+    key = given[0].strip()
+    if len(set(given)) > 1 or not 1 <= len(key) <= MAX_KEY or not (key.isascii() and key.isprintable()):
+        raise Problem(
+            422,
+            1001,
+            f"Idempotency-Key is one text of 1 to {MAX_KEY} printable ASCII characters.",
+            target={"header": "Idempotency-Key"},
+        )
+    return key
+
+
+async def _read(request: Request) -> bytes:
+    pieces: list[bytes] = []
+    size = 0
+    try:
+        async for piece in request.stream():
+            size += len(piece)
+            if size > MAX_BYTES:
+                raise _too_large()
+            pieces.append(piece)
+    except ClientDisconnect:
+        raise Problem(400, 1001, "The body broke off.") from None
+    return b"".join(pieces)
+
+
+def _too_large() -> Problem:
+    return Problem(413, 1004, f"The body is larger than {MAX_BYTES} bytes.", headers=_CLOSE)

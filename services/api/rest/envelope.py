@@ -1,0 +1,52 @@
+"""OCP's envelope around every answer (specification §2.2, §2.4). Absent values are left out, never null.
+
+Written as bytes: the envelope's own fields are plain ASCII, so only the data goes through a serializer.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pydantic_core import to_json
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.api.rest import exchange
+from shared.runtime.clock import now
+
+MEDIA: Final = "application/json"
+_HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+
+def ok(request: Request, data: Any = None, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Return a good answer; `data` of None is left out."""
+    body = b"" if data is None else b'"data":' + to_json(data, inf_nan_mode="null") + b","
+    return _answer(request.scope, b"{" + body + b'"successful":true,', status, headers)
+
+
+def failed(
+    scope: Any,
+    status: int,
+    code: int,
+    message: str,
+    *,
+    target: Mapping[str, Any] | None = None,
+    sub_errors: list[dict[str, Any]] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Return a refusal; `code` is OCP's number, `target` says what it is about and what is allowed now."""
+    error: dict[str, Any] = {"code": code, "message": message}
+    if target:
+        error["target"] = target
+    if sub_errors:
+        error["subErrors"] = sub_errors
+    body = b'{"successful":false,"error":' + to_json(error, inf_nan_mode="null", serialize_unknown=True) + b","
+    return _answer(scope, body, status, headers)
+
+
+def _answer(scope: Any, body: bytes, status: int, headers: Mapping[str, str] | None) -> Response:
+    about = exchange.of(scope)
+    tail = (
+        f'"timestamp":"{now().isoformat(timespec="milliseconds")}","duration":{about.milliseconds},'
+        f'"status":{status},"traceId":"{about.trace_id}","server":"{about.server}"}}'
+    )
+    return Response(body + tail.encode(), status, {**_HEADERS, **(headers or {})}, MEDIA)

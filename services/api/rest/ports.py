@@ -1,0 +1,53 @@
+"""What routes work with. Built once by the composition root and reached through the application's state."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+
+from services.api.catalog import Catalog
+from services.api.commands import Commands
+from services.api.credentials import Credentials
+from services.api.numbers import Numbers
+from services.api.projection.reads import Reads
+from shared.log.transact import TaskLog
+from shared.store.logs import LogStore
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How a resource is: its own ping's answer, and what else there is to say."""
+
+    ok: bool
+    ms: float | None = None
+    detail: str | None = None
+    lag: int | None = None
+
+    def shown(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        found = {"ok": self.ok, "ms": self.ms, "detail": self.detail, "lag": self.lag}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """Everything a route may use."""
+
+    log: TaskLog
+    commands: Commands
+    catalog: Catalog
+    credentials: Credentials
+    reads: Reads
+    logs: LogStore
+    numbers: Numbers
+    reach: Callable[[int], Awaitable[bool]]
+    """Waits, bounded, until the view has reached a log position; returns whether it has."""
+    health: Callable[[], Awaitable[dict[str, Health]]]
+    """Pings every resource."""
+
+
+def api(request: Request) -> Api:
+    """Return the running API's parts."""
+    found: Api = request.app.state.api
+    return found

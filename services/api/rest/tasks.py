@@ -1,0 +1,69 @@
+"""Tasks: create, list, details. Reads come from the view; a task younger than the view is read from the log."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.api.access import Permission
+from services.api.commands import Asked, Create
+from services.api.rest import query, render
+from services.api.rest.body import idempotency_key, read_object
+from services.api.rest.envelope import ok
+from services.api.rest.errors import Problem
+from services.api.rest.policy import needs, principal
+from services.api.rest.ports import Api, api
+from shared.task.refusals import TaskNotFound
+
+INSTANCES = "/api/v2/tasks/instances"
+
+
+@needs(Permission.MANAGE)
+async def create(request: Request) -> Response:
+    """Create a task of a type, or one that brings its own plan."""
+    key = idempotency_key(request)
+    body = await read_object(request)
+    done = await api(request).commands.perform(Create(body), Asked(principal(request).name, "rest", key))
+    headers = {"Location": f"{INSTANCES}/{done.task.id}", "X-Log-Seq": str(done.seq)}
+    if done.replayed:
+        headers["Idempotency-Replayed"] = "true"
+    return ok(request, render.details(done.task), status=201, headers=headers)
+
+
+@needs(Permission.READ)
+async def listed(request: Request) -> Response:
+    """List tasks, the newest first."""
+    number, size = query.paging(request)
+    sort, descending = query.sorting(request)
+    try:
+        where = query.filters(request)
+    except query.Nothing:
+        return ok(request, render.page([], total=0, number=number, size=size))
+    found = api(request)
+    await reach(found, query.min_seq(request))
+    page = await found.reads.tasks(where, page=number, size=size, sort=sort, descending=descending)
+    briefs = await found.reads.briefs(row.id for row in page.contents)
+    contents = [render.basic(row, briefs[row.id]) for row in page.contents]
+    return ok(request, render.page(contents, total=page.total, number=number, size=size, exact=page.total_exact))
+
+
+@needs(Permission.READ)
+async def details(request: Request) -> Response:
+    """Show one task with its subtasks."""
+    task_id, found = query.task_id(request), api(request)
+    await reach(found, query.min_seq(request))
+    row = await found.reads.task(task_id, deleted=True)
+    task = row.task_state() if row is not None else await found.log.load(task_id)
+    if task is None:
+        raise TaskNotFound(f"The task {task_id} does not exist.")
+    return ok(request, render.details(task))
+
+
+async def reach(found: Api, seq: int | None) -> None:
+    """Wait until the view has reached `seq`. Raises 504 when it does not in time (P9)."""
+    if seq is not None and not await found.reach(seq):
+        raise Problem(
+            504,
+            1006,
+            f"The view has not reached log position {seq} yet.",
+            target={"parameter": "min_seq"},
+            headers={"Retry-After": "1"},
+        )
