@@ -19,10 +19,11 @@ import uvloop
 from benchmarks import chain, fanout, fold, idle, machine, raw
 from benchmarks.figures import Figures, yardstick
 from benchmarks.http import BadAnswer
-from benchmarks.report import Report, per_s
+from benchmarks.report import VALUE, Report, per_s
 from benchmarks.run import QUICK, Run, Sizes
 from benchmarks.system import System
 from benchmarks.view import NotInTime
+from shared.runtime import logging
 from tests.support.process import ServerFailed
 
 FAILURES = (ServerFailed, NotInTime, BadAnswer)
@@ -42,6 +43,7 @@ def main(words: list[str]) -> int:
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the blocks below end what they started
     _forget_settings()
+    logging.configure("warning", service="benchmarks")
     report, figures = Report(), Figures()
     with tempfile.TemporaryDirectory(prefix="opsledger-benchmark-", dir=given.dir) as folder:
         try:
@@ -50,6 +52,9 @@ def main(words: list[str]) -> int:
             _last_words(Path(folder))
             print(f"\nno figures: {str(error).splitlines()[0].rstrip(':')}", file=sys.stderr)
             return 1
+        except KeyboardInterrupt:
+            print("\nno figures: interrupted", file=sys.stderr)
+            return 130
     figures.settle()
     print(f"\n{figures.line()}", flush=True)
     return 0
@@ -60,8 +65,8 @@ def _measure(folder: Path, wanted: frozenset[str], sizes: Sizes, report: Report,
     with System(folder) as system, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         run = Run(system, sizes, report, figures, runner)
         _conditions(folder, report)
-        report.title("measured, one after another")
-        before = _raw(run, "raw conditional appends, before") if "raw" in wanted else None
+        report.head()
+        before = _raw(run, "raw appends, before") if "raw" in wanted else None
         if wanted & {"chain", "fold"}:
             chain.backlog(run)
         system.start_executors()
@@ -76,21 +81,22 @@ def _measure(folder: Path, wanted: frozenset[str], sizes: Sizes, report: Report,
         if "fold" in wanted:
             fold.measure(run)
         if before is not None:
-            figures.raw_appends_per_s = yardstick(before, _raw(run, "raw conditional appends, after"))
+            figures.raw_appends_per_s = yardstick(before, _raw(run, "raw appends, after"))
         report.memory(memory)
         figures.settle()
         if figures.ratio is not None and figures.raw_appends_per_s is not None:
             report.title("of what the broker takes at all")
-            how = f"chained subtasks : raw appends ({per_s(figures.raw_appends_per_s)}, the larger one)"
-            report.fact("ratio", f"{figures.ratio:>14.3f}   {how}")
-    report.fact("the whole run", f"{time.monotonic() - began:>12.0f} s")
+            report.fact(
+                "chained : raw", f"{figures.ratio:>{VALUE}.3f}  of {per_s(figures.raw_appends_per_s)}, the larger"
+            )
+    report.title(f"all of it took {time.monotonic() - began:.0f} s")
     report.warn_if_noisy()
 
 
 def _raw(run: Run, label: str) -> float:
     with run.report.watching():
         found = run.do(raw.appends_per_s(run.system.nats_url, run.sizes.raw_seconds))
-    how = f"one nats-py client, {raw.IN_FLIGHT} in flight, {len(raw.BODY)} bytes, one subject each, same server"
+    how = f"conditional, one client, {raw.IN_FLIGHT} in flight, {len(raw.BODY)} bytes, same server"
     run.report.row(label, per_s(found), how)
     return found
 

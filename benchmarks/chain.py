@@ -27,7 +27,7 @@ def backlog(run: Run) -> None:
         with report.watching():
             created = run.do(create.many(run.system, plans.chain(), sizes.backlog, sizes.connections))
         figures.creates_per_s = rate(sizes.backlog, created.seconds)
-        how = f"POST, {sizes.backlog} plans of 5, {sizes.connections} connections of one client, no executor"
+        how = f"{sizes.backlog:,} plans of 5, {sizes.connections} connections, no executor"
         report.row("creates", per_s(figures.creates_per_s), how)
         view.wait_until("READY", sizes.backlog)
 
@@ -41,11 +41,9 @@ def backlog(run: Run) -> None:
         began = run.do(_first_started(run.system.nats_url, behind))
         _check(view, created, sizes.backlog)
     figures.chained_subtasks_per_s = rate(sizes.backlog * plans.CHAIN, ended - began)
-    how = (
-        f"backlog of {sizes.backlog} chains, {EXECUTORS} executors of {SLOTS} slots, until the view shows the last end"
-    )
+    how = f"{sizes.backlog:,} chains of 5, {EXECUTORS} executors of {SLOTS} slots, to the visible end"
     report.row("chained subtasks", per_s(figures.chained_subtasks_per_s), how)
-    report.fact("  cores meanwhile", cores)
+    report.fact("  cores used meanwhile", cores)
 
 
 def at_once(run: Run) -> None:
@@ -59,13 +57,13 @@ def at_once(run: Run) -> None:
             view.wait_until("SUCCESSFUL", already + sizes.at_once)
             taken = time.monotonic() - began
         _check(view, created, sizes.at_once)
-        how = f"{sizes.at_once} chains created and run at once; creates {per_s(sizes.at_once / created.seconds)}"
-        report.row("chained subtasks, all at once", per_s(rate(sizes.at_once * plans.CHAIN, taken)), how)
+        how = f"{sizes.at_once:,} chains created and run at once, creates {per_s(sizes.at_once / created.seconds)}"
+        report.row("  all at once", per_s(rate(sizes.at_once * plans.CHAIN, taken)), how)
 
         with report.watching():
             keyed = run.do(create.many(run.system, plans.chain(), sizes.keyed, sizes.connections, keyed=True))
-        how = f"{sizes.keyed} with an Idempotency-Key each, while executors run them"
-        report.row("creates with keys", per_s(rate(sizes.keyed, keyed.seconds)), how)
+        how = f"{sizes.keyed:,} plans of 5 with an Idempotency-Key each, while they run"
+        report.row("  creates with keys", per_s(rate(sizes.keyed, keyed.seconds)), how)
         view.wait_until("SUCCESSFUL", already + sizes.at_once + sizes.keyed)
 
 

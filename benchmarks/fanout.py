@@ -15,7 +15,7 @@ def measure(run: Run) -> None:
     with run.report.watching():
         answered, ended = run.do(_fanouts(run))
     run.figures.fanout_1000_s = median(ended)
-    how = f"median of {len(ended)}, best {min(ended):.2f}, worst {max(ended):.2f} s; 201 after {median(answered):.2f} s"
+    how = f"median of {len(ended)}, best {min(ended):.2f}, worst {max(ended):.2f}; 201 after {median(answered):.2f} s"
     run.report.row(f"fan-out 1 + {plans.WIDTH:,} + 1", f"{run.figures.fanout_1000_s:.2f} s", how)
 
 

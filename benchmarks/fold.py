@@ -1,25 +1,22 @@
-"""How fast a lost view comes back: the log of this run folded into empty databases by the projector's own code.
+"""How fast a lost view comes back: the log of this run folded into empty databases, as `projection rebuild` does it.
 
-The clock starts with the projector and stops after the transaction that holds the last commit. A process's start,
-connections and tables are not in it.
+The clock starts with the projector and stops after the transaction that holds the last commit: a process's start,
+connections and tables are not in it, nor is putting the new view in the old one's place.
 """
 
 import asyncio
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import asyncpg  # type: ignore[import-untyped]
 from sqlalchemy import URL
 
-from benchmarks.figures import rate
-from benchmarks.report import per_s
+from benchmarks.report import VALUE, per_s
 from benchmarks.run import Run
 from benchmarks.view import NotInTime
 from services.api.projection.engine import engine_for
-from services.api.projection.migrate import upgrade_engine
-from services.api.projection.projector import Projector
+from services.api.projection.rebuild import Rebuilt, fold_rate
 from shared.log.jetstream import JetStreamStorage
 from shared.runtime.nats import connect
 from tests.support import postgres
@@ -31,44 +28,33 @@ PATIENCE_SECONDS = 60.0
 def measure(run: Run) -> None:
     """Fold into SQLite, and into PostgreSQL where one can be had."""
     file = run.system.data_dir / "fold.db"
-    run.figures.fold_commits_per_s_sqlite = _fold(run, f"sqlite+aiosqlite:///{file}", "fold into SQLite", "")
+    label = "fold into SQLite"
+    run.figures.fold_commits_per_s_sqlite = _fold(run, f"sqlite+aiosqlite:///{file}", label, ", synchronous OFF")
     try:
         with _database(run) as (url, fsync):
-            label = "fold into PostgreSQL"
-            run.figures.fold_commits_per_s_postgresql = _fold(run, url, label, f", fsync {fsync}, {postgres.chosen()}")
+            whose = postgres.chosen()
+            label, how, child = "fold into PostgreSQL", f", fsync {fsync}, {whose}", whose.startswith("child process")
+            run.figures.fold_commits_per_s_postgresql = _fold(run, url, label, how, alone=child)
     except postgres.NoPostgres as reason:
-        run.report.fact("fold into PostgreSQL", f"{'not measured':>14}   {reason}")
+        run.report.fact("fold into PostgreSQL", f"{'none':>{VALUE}}          {reason}")
 
 
-def _fold(run: Run, database_url: str, label: str, more: str) -> float:
-    with run.report.watching():
-        commits, taken = run.do(fold(run.system.nats_url, database_url))
-    found = rate(commits, taken)
-    run.report.row(label, per_s(found), f"commits, the {commits:,} of this run's log from empty{more}")
-    return found
+def _fold(run: Run, database_url: str, label: str, how: str, *, alone: bool = True) -> float:
+    with run.report.watching(alone=alone):
+        found = run.do(_fold_rate(run.system.nats_url, database_url))
+    run.report.row(label, per_s(found.rate), f"{found.commits:,} commits of this run{how}")
+    return found.rate
 
 
-async def fold(nats_url: str, database_url: str) -> tuple[int, float]:
-    """Project the whole log into an empty database; return how many commits it has and the seconds it took."""
-    client = await connect(nats_url, name="benchmark fold")
-    engine = engine_for(database_url)
+async def _fold_rate(nats_url: str, database_url: str) -> Rebuilt:
+    client, engine = await connect(nats_url, name="benchmark fold"), engine_for(database_url)
     try:
-        await upgrade_engine(engine)
         storage = JetStreamStorage(client)
         await storage.open()
-        last = int((await storage.tail())["last_seq"])
-        projector, there = Projector(storage, engine), asyncio.Event()
-        projector.listeners.append(lambda seq, _: there.set() if seq >= last else None)
-        began = time.perf_counter()
-        projecting, waiting = asyncio.create_task(projector.run()), asyncio.create_task(there.wait())
-        await asyncio.wait({projecting, waiting}, timeout=PATIENCE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-        taken = time.perf_counter() - began
-        for task in (projecting, waiting):
-            task.cancel()
-        await asyncio.gather(projecting, waiting, return_exceptions=True)
-        if not there.is_set():
-            raise NotInTime(f"the fold of {last} commits came to no end within {taken:.0f} s")
-        return last, taken
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            return await fold_rate(storage, engine)
+    except TimeoutError as error:
+        raise NotInTime(f"the fold came to no end within {PATIENCE_SECONDS:.0f} s") from error
     finally:
         await engine.dispose()
         await client.close()

@@ -7,7 +7,7 @@ a status line, and a body whose length the header says.
 import asyncio
 import base64
 from collections.abc import Mapping
-from typing import Self
+from typing import Self, cast
 from urllib.parse import urlsplit
 
 ANSWER_SECONDS = 30.0
@@ -60,8 +60,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep what to write to."""
-        if isinstance(transport, asyncio.WriteTransport):
-            self._transport = transport
+        self._transport = cast("asyncio.WriteTransport", transport)  # uvloop's is one in all but name
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell whoever waits for an answer."""

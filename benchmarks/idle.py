@@ -17,10 +17,10 @@ def measure(run: Run) -> None:
     with report.watching():
         answered, ended = run.do(_chains(run))
     figures.idle_chain_p50_ms, figures.idle_chain_p99_ms = percentile(ended, 50), percentile(ended, 99)
-    how = f"of {sizes.idle} one at a time, POST to visible end, view asked every ms"
+    how = f"{sizes.idle} one at a time, POST to visible end, view asked every ms"
     report.row("idle chain, median", f"{figures.idle_chain_p50_ms:.1f} ms", how)
     report.row("idle chain, p99", f"{figures.idle_chain_p99_ms:.1f} ms", f"slowest {max(ended):.1f} ms")
-    report.row("  of which the POST, median", f"{percentile(answered, 50):.1f} ms", "until its 201")
+    report.row("  until the 201, median", f"{percentile(answered, 50):.1f} ms", "")
 
 
 async def _chains(run: Run) -> tuple[list[float], list[float]]:

@@ -8,7 +8,7 @@ from typing import TextIO
 
 from benchmarks.machine import Cpu, Memory
 
-LABEL, VALUE = 34, 14
+LABEL, VALUE = 29, 10
 NOISY = 0.10
 """Above this share of the machine, other programs have spoiled a figure."""
 
@@ -19,16 +19,20 @@ class Report:
 
     out: TextIO = field(default_factory=lambda: sys.stdout)
     noisiest: float = 0.0
-    _others: str = ""
+    _others: float = 0.0
 
     @contextmanager
-    def watching(self) -> Iterator[None]:
-        """Measure what others took during the block; the rows after it say so."""
+    def watching(self, *, alone: bool = True) -> Iterator[None]:
+        """Measure what others took during the block; the rows after it say so.
+
+        Not `alone`: something of ours runs where we cannot tell it from others, so it is shown but not held against
+        the run.
+        """
         start = Cpu.now()
         yield
-        share = Cpu.now().others_since(start)
-        self.noisiest = max(self.noisiest, share)
-        self._others = f"others {share:.0%}"
+        self._others = Cpu.now().others_since(start)
+        if alone:
+            self.noisiest = max(self.noisiest, self._others)
 
     def title(self, words: str) -> None:
         """Begin a part."""
@@ -38,16 +42,19 @@ class Report:
         """Print what is given, not measured."""
         self._print(f"  {label:<{LABEL}}{words}")
 
+    def head(self) -> None:
+        """Begin the part of the figures."""
+        self._print(f"\n{'measured, one after another':<{LABEL + 2}}{'':>{VALUE}}  others")
+
     def row(self, label: str, value: str, how: str) -> None:
-        """Print a figure, and what others took while it was measured."""
-        noise = f" · {self._others}" if self._others else ""
-        self._print(f"  {label:<{LABEL}}{value:>{VALUE}}   {how}{noise}")
+        """Print a figure, what others took while it was measured, and how it was."""
+        self._print(f"  {label:<{LABEL}}{value:>{VALUE}}  {self._others:>6.0%}  {how}".rstrip())
 
     def memory(self, found: dict[str, Memory]) -> None:
         """Print what each process took."""
-        self.title("memory, MiB")
+        self._print(f"\n{'memory, MiB':<{LABEL + 2}}{'peak RSS':>{VALUE}}{'PSS now':>{VALUE}}")
         for name, memory in found.items():
-            self.fact(name, f"{'peak resident':>14} {_mib(memory.peak_rss)}   {'PSS at the end'} {_mib(memory.pss)}")
+            self._print(f"  {name:<{LABEL}}{_mib(memory.peak_rss):>{VALUE}}{_mib(memory.pss):>{VALUE}}")
 
     def warn_if_noisy(self) -> None:
         """Say it when others used the machine."""
@@ -59,7 +66,7 @@ class Report:
 
 
 def _mib(value: float | None) -> str:
-    return f"{value:6.0f}" if value is not None else "     ?"
+    return f"{value:.0f}" if value is not None else "?"
 
 
 def per_s(value: float) -> str:

@@ -17,7 +17,7 @@ class Sizes:
     """How much of each; the defaults are what docs/performance.md reports."""
 
     raw_seconds: float = 3.0
-    backlog: int = 2_000
+    backlog: int = 4_000
     keyed: int = 500
     at_once: int = 1_000
     connections: int = 32

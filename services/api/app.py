@@ -24,12 +24,13 @@ from services.api.catalog import Catalog
 from services.api.commands import Commands
 from services.api.connection import CannotStart, open_log, watch
 from services.api.credentials import Credentials
+from services.api.keys import Keys
 from services.api.numbers import Numbers
 from services.api.projection.engine import engine_for
 from services.api.projection.migrate import pending
 from services.api.projection.projector import Projector
 from services.api.projection.reads import Reads
-from services.api.rescuer import Rescuer, Stale
+from services.api.rescuer import MAX_PAGES, Rescuer, Stale
 from services.api.rest import openapi, routes
 from services.api.rest.errors import HANDLERS
 from services.api.rest.gate import Gate
@@ -105,7 +106,7 @@ class Running:
         )
         await catalog.load()
         await credentials.load()
-        keys = Bucket(client, subjects.IDEMPOTENCY)
+        keys = Keys(Bucket(client, subjects.IDEMPOTENCY))
         commands = Commands(task_log, queue, TaskIds(client), keys, Results(client), catalog)
         stack.push_async_callback(commands.close)
         rescuer = Rescuer(
@@ -180,8 +181,8 @@ def build(running: Running) -> ASGIApp:
 
 def _stale(reads: Reads) -> Any:
     async def stale(before: int, behind: int, limit: int) -> list[Stale]:
-        found = await reads.stale(before, limit)
-        return [Stale(row.id, row.seq) for row in found if row.seq > behind]
+        found = await reads.stale(before, limit * MAX_PAGES)
+        return [Stale(row.id, row.seq) for row in found if row.seq > behind][:limit]
 
     return stale
 

@@ -7,8 +7,7 @@ the first commit; a crash in between is finished by whoever repeats the command.
 
 import asyncio
 import json
-from dataclasses import dataclass
-from hashlib import sha256
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from pydantic import TypeAdapter
@@ -16,6 +15,7 @@ from pydantic import TypeAdapter
 from services.api.catalog import Catalog
 from services.api.creation import Creation, check
 from services.api.invalid import Invalid
+from services.api.keys import Keys, fingerprint, hashed
 from shared.log.port import CommitTooLarge, Note, Transacted
 from shared.log.transact import TaskLog
 from shared.messages.commit import By
@@ -26,12 +26,11 @@ from shared.runtime.clock import commit_id, now
 from shared.runtime.failpoint import hit
 from shared.runtime.logging import get
 from shared.store.ids import TaskIds
-from shared.store.kv import Bucket, BucketUnavailable
 from shared.task.commands import CreateTask, OperatorCommand
 from shared.task.decide import decide
 from shared.task.events import PlanRef
 from shared.task.plan import PlannedSubtask
-from shared.task.refusals import KeyReused, PlanInvalid, Refusal
+from shared.task.refusals import PlanInvalid, Refusal
 from shared.task.state import Actor, KeyUse, Task
 
 MAX_SUBTASK_BYTES = 180 * 1024
@@ -59,8 +58,8 @@ class Asked:
 
     @property
     def digest(self) -> str | None:
-        """The key hashed with the principal: keys of different people never meet."""
-        return sha256(f"{self.name}\0{self.key}".encode()).hexdigest() if self.key is not None else None
+        """The key as it is stored, or None."""
+        return hashed(self.name, self.key) if self.key is not None else None
 
     def note(self, body_hash: str, word: str | None = None) -> Note:
         """Return what the commit says besides its events."""
@@ -99,7 +98,7 @@ class Commands:
     """Decides and commits commands. One per process."""
 
     def __init__(
-        self, task_log: TaskLog, queue: WorkQueue, ids: TaskIds, keys: Bucket, plans: Objects, catalog: Catalog
+        self, task_log: TaskLog, queue: WorkQueue, ids: TaskIds, keys: Keys, plans: Objects, catalog: Catalog
     ) -> None:
         self._log = task_log
         self._queue = queue
@@ -140,21 +139,24 @@ class Commands:
             await self._check_parent(creation.parent)
         except (Invalid, PlanInvalid):
             # What was fit once stays done, even when the catalogue has changed since.
-            known = await self._known(asked.digest, body_hash)
-            earlier = await self._log.load(known, fresh=True) if known is not None else None
-            if earlier is not None:
-                return Done(earlier, earlier.created_seq, replayed=True)
-            raise
+            earlier = await self._earlier(asked.digest, body_hash)
+            if earlier is None:
+                raise
+            return earlier
         task_id, mine = await self._ids.next(), True
         if asked.digest is not None:
-            task_id, mine = await self._reserve(asked.digest, task_id, body_hash)
-        if not mine:
-            earlier = await self._log.load(task_id, fresh=True)
-            if earlier is not None:
-                return Done(earlier, earlier.created_seq, replayed=True)
+            task_id, mine = await self._keys.reserve(asked.digest, task_id, body_hash)
+        found = None if mine else await self._log.load(task_id, fresh=True)
+        if found is not None:
+            return Done(found, found.created_seq, replayed=True)
         done = await self._commit(task_id, creation, asked, body_hash, new=mine)
         self.created += not done.replayed
         return done
+
+    async def _earlier(self, digest: str | None, body_hash: str) -> Done | None:
+        known = await self._keys.known(digest, body_hash) if digest is not None else None
+        found = await self._log.load(known, fresh=True) if known is not None else None
+        return Done(found, found.created_seq, replayed=True) if found is not None else None
 
     async def _commit(self, task_id: int, creation: Creation, asked: Asked, body_hash: str, *, new: bool) -> Done:
         note = asked.note(body_hash)
@@ -182,30 +184,6 @@ class Commands:
         data = head.encode() + b',"subtasks":' + _nodes.dump_json(creation.subtasks, exclude_none=True) + b"}"
         return PlanRef.model_validate(await self._plans.put(f"plan-{task_id}", data))
 
-    async def _reserve(self, digest: str, task_id: int, body_hash: str) -> tuple[int, bool]:
-        """Return the task id of a key and whether this call is its first use."""
-        value = json.dumps({"task": task_id, "body": body_hash}).encode()
-        if await self._keys.create(digest, value):
-            return task_id, True
-        for _ in range(20):  # a replica may lag behind the leader that knew the key
-            known = await self._known(digest, body_hash)
-            if known is not None:
-                return known, False
-            await asyncio.sleep(0.05)
-        raise BucketUnavailable("the idempotency key cannot be read yet")
-
-    async def _known(self, digest: str | None, body_hash: str) -> int | None:
-        """Return the task id a key was used for, or None. Raises `KeyReused` when it was with another body."""
-        entry = await self._keys.get(digest) if digest is not None else None
-        if entry is None or entry.value is None:
-            return None
-        use = json.loads(entry.value)
-        if use["body"] != body_hash:
-            raise KeyReused(
-                "This idempotency key was used before with another body.", target={"taskId": int(use["task"])}
-            )
-        return int(use["task"])
-
     async def _check_parent(self, parent: int | None) -> None:
         if parent is not None and await self._log.load(parent) is None:
             raise Invalid.at(["parent"], f"The task {parent} does not exist.")
@@ -214,7 +192,7 @@ class Commands:
 
     async def _act(self, act: Act, asked: Asked) -> Done:
         note = asked.note(fingerprint(act.word, act.body), act.word)
-        command = act.command
+        command = replace(act.command, at=note.at)  # one time a decision: the fold knows no other
         found = await self._log.transact(act.task_id, lambda task: decide(task, command), note)
         if found.replayed is not None and not found.replayed.accepted:
             raise refusal_of(found.replayed)
@@ -235,12 +213,6 @@ class Commands:
         except QueueUnavailable as problem:
             self.undispatched += 1
             log.warning("not queued; the rescuer will", task=items[0].task_id, items=len(items), why=str(problem))
-
-
-def fingerprint(word: str, body: Any) -> str:
-    """Return the hash that tells whether two commands under one key are the same: their JSON, however written."""
-    text = json.dumps(body, sort_keys=True, separators=(",", ":"))
-    return sha256(f"{word}\0{text}".encode()).hexdigest()
 
 
 def refusal_of(use: KeyUse) -> Refusal:

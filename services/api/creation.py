@@ -37,7 +37,7 @@ class ObjectBody(BaseModel):
 class CreateBody(BaseModel):
     """A task to create: either `type` with `params`, or a `plan` of its own."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     type: Token | None = None
     params: dict[str, Any] | None = None
@@ -76,7 +76,7 @@ class Creation:
 def check(body: Any, catalog: Catalog) -> Creation:
     """Return what the body asks for. Raises `Invalid`, or `PlanInvalid` for a graph that cannot be run."""
     try:
-        asked = CreateBody.model_validate(body)
+        asked = CreateBody.model_validate(body, strict=True)
     except ValidationError as error:
         raise Invalid.of(error) from None
     return _planned(asked, asked.plan, catalog) if asked.plan is not None else _typed(asked, catalog)

@@ -21,7 +21,7 @@ from shared.runtime.logging import get
 from shared.task.state import Task
 
 PAGE = 500
-MAX_PAGES = 8
+MAX_PAGES = 4
 """How many pages of stale tasks one scan looks at; the next scan goes on behind them."""
 AT_ONCE = 16
 SLOWEST = 300.0

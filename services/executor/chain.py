@@ -114,7 +114,7 @@ class Chains:
         gone: int | None = None
         hit("executor.before_claim")
         while True:
-            choose = _Choice(self, claimant, item.subtask, delivery.redelivered, gone)
+            choose = _Choice(self, claimant, item.subtask, gone)
             try:
                 if item.subtask == 0:
                     await self._prepare_plan(lease, choose)
@@ -123,14 +123,14 @@ class Chains:
                     choose,
                     self._note(),
                     at_least=item.after,
-                    fresh=delivery.redelivered,
+                    fresh=delivery.delivered > 1,
                     patience=max(1.0, lease.left),
                 )
             except ClaimedElsewhere as refusal:
                 if gone is None and await self._owners.gone(refusal.incarnation, item.task_id, refusal.fence):
                     gone = refusal.fence
                     continue
-                return await self._leave(refusal, item.task_id, pending)
+                return await self._leave(refusal, claimant.item, item.task_id, pending)
             except NotYet as refusal:
                 raise _Elsewhere(max(0.05, float(refusal.target["retryAt"]) - now().timestamp())) from None
             except _NotOffered as refusal:
@@ -139,17 +139,26 @@ class Chains:
                 self._dispatch_all(item.task_id, pending)
                 return None
             lease.renewed(monotonic())
-            self.counters.takeovers += delivery.redelivered and bool(result.verdict and result.verdict.claimed)
-            if delivery.redelivered:
+            if delivery.delivered > 1:
+                self.counters.takeovers += bool(result.verdict and result.verdict.claimed)
                 self._dispatch_all(item.task_id, pending)
             return self._next(result, pending)
 
-    async def _leave(self, refusal: ClaimedElsewhere, task_id: int, pending: list[asyncio.Task[None]]) -> Held | None:
+    async def _leave(
+        self, refusal: ClaimedElsewhere, item: Item, task_id: int, pending: list[asyncio.Task[None]]
+    ) -> Held | None:
         """A live claim is left alone; when that is not sure yet, look again after a while."""
         self._dispatch_all(task_id, pending)
+        if self._rides(task_id, item, refusal.fence):
+            raise _Elsewhere(None)  # handed out again since: an ack or nak of ours would hit the new owner's (T10)
         if await self._owners.alive(refusal.incarnation, refusal.fence):
             return None
         raise _Elsewhere(self._owners.patience)
+
+    def _rides(self, task_id: int, item: Item, fence: int) -> bool:
+        task = self._log.cached(task_id)
+        claims = [subtask.claim for subtask in task.subtasks] if task is not None else []
+        return any(c is not None and c.fence == fence and _same(c.item, item) for c in claims)
 
     async def _not_mine(self, lease: Lease, refusal: "_NotOffered", pending: list[asyncio.Task[None]]) -> Held | None:
         """A rolling upgrade must not fail tasks: give it back, and fail it only when nobody offers it for long."""
@@ -168,7 +177,7 @@ class Chains:
     async def _prepare_plan(self, lease: Lease, choose: "_Choice") -> None:
         """Make the plan outside of the decision, since it may read the object store; commit all but its last part."""
         task = await self._log.load(
-            lease.delivery.item.task_id, at_least=lease.delivery.item.after, fresh=lease.delivery.redelivered
+            lease.delivery.item.task_id, at_least=lease.delivery.item.after, fresh=lease.delivery.delivered > 1
         )
         if task is None or task.state is not TaskState.INITIALIZING:
             return
@@ -265,7 +274,7 @@ class Chains:
         pending.append(dispatch)
 
     def _claimant(self, lease: Lease) -> cmd.Claimant:
-        item = Item(stamp=lease.delivery.stamp, seq=lease.delivery.seq)
+        item = Item(stamp=lease.delivery.stamp, seq=lease.delivery.seq, delivery=lease.delivery.delivered)
         return cmd.Claimant(self.me.incarnation, self.me.name, item)
 
     def _note(self) -> Note:
@@ -275,13 +284,10 @@ class Chains:
 class _Choice:
     """Decides what a delivery may claim: what rode on it before, the subtask it names, or the plan's first one."""
 
-    def __init__(
-        self, chains: Chains, claimant: cmd.Claimant, number: int, redelivered: bool, gone: int | None
-    ) -> None:
+    def __init__(self, chains: Chains, claimant: cmd.Claimant, number: int, gone: int | None) -> None:
         self._me = chains.me
         self._claimant = claimant
         self._number = number
-        self._redelivered = redelivered
         self._gone = gone
         self.plan: cmd.RecordPlan | cmd.FailPlan | None = None
 
@@ -305,16 +311,18 @@ class _Choice:
         ):
             since = subtask.ready_at or task.created_at
             raise _NotOffered(number, subtask.plan.operation, subtask.plan.pool, (at - since).total_seconds())
-        return decide(task, cmd.Claim(number, self._claimant, at, self._redelivered, self._gone))
+        return decide(task, cmd.Claim(number, self._claimant, at, self._gone))
 
     def _riding(self, task: Task) -> int | None:
-        if not self._redelivered:
-            return None
         item = self._claimant.item
         for subtask in task.subtasks:
-            if subtask.claim is not None and subtask.claim.item == item:
+            if subtask.claim is not None and _same(subtask.claim.item, item):
                 return subtask.number
         return None
+
+
+def _same(one: Item, other: Item) -> bool:
+    return one.seq == other.seq and one.stamp == other.stamp
 
 
 class _NotOffered(Refusal):

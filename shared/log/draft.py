@@ -64,7 +64,7 @@ class Draft:
 
 
 def draft(task: Task | None, asks: Sequence[Ask]) -> Draft:
-    """Decide for each ask on what the earlier ones lead to; a refusal, or a fault in deciding, is its caller's alone."""
+    """Decide for each ask on what the earlier ones lead to; a refusal, or a fault, is its caller's alone."""
     drafted = Draft(task, task)
     for ask in asks:
         if ask.answer.done():  # the caller has gone

@@ -17,6 +17,8 @@ from shared.messages import headers, subjects
 from shared.runtime.direct import BatchReads
 from shared.runtime.nats import ApiError, Unanswered, Unreachable, api, request
 
+__all__ = ["JetStreamStorage", "LogRefused", "parse_time"]
+
 WRONG_LAST_SEQUENCE = frozenset({10071, 10164})
 NO_MESSAGE = 10037
 STORE_FULL = 10077

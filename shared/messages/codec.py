@@ -1,11 +1,13 @@
 """Bytes to commits and back. Strict about what it knows, lenient about event types it does not (I1)."""
 
 import json
+from collections.abc import Iterator
 from hashlib import sha256
+from typing import Any
 
 from pydantic import ValidationError
 
-from shared.messages.commit import VERSION, Commit, LenientCommit
+from shared.messages.commit import MAX_PAYLOAD, VERSION, Commit, LenientCommit
 from shared.task.events import EVENT_TYPES
 
 
@@ -24,6 +26,8 @@ def encode(commit: Commit) -> bytes:
 
 def decode(body: bytes) -> Commit:
     """Return the commit in `body`, with unknown event types kept as `UnknownEvent`; raise `Undecodable`."""
+    if len(body) > MAX_PAYLOAD:
+        raise Undecodable("too_large", f"{len(body)} bytes; no commit has more than {MAX_PAYLOAD}")
     try:
         return Commit.__pydantic_validator__.validate_json(body)  # type: ignore[no-any-return]
     except ValidationError as error:
@@ -38,26 +42,31 @@ def digest(body: bytes) -> str:
 def _decode_slowly(body: bytes, error: ValidationError) -> Commit:
     try:
         raw = json.loads(body)
-    except ValueError as problem:
+    except (ValueError, RecursionError) as problem:
         raise Undecodable("bad_json", f"not JSON: {problem}") from problem
     if not isinstance(raw, dict):
         raise Undecodable("bad_json", "not a JSON object")
     version = raw.get("v")
     if isinstance(version, int) and version > VERSION:
         raise Undecodable("newer_version", f"commit version {version}; this program reads up to {VERSION}")
-    events = [
-        event
-        for decision in raw.get("decisions") or []
-        if isinstance(decision, dict)
-        for event in decision.get("events") or []
-        if isinstance(event, dict)
-    ]
-    if not any(isinstance(event.get("type"), str) and event["type"] not in EVENT_TYPES for event in events):
+    if not any(kind not in EVENT_TYPES for kind in _event_types(raw)):
         raise Undecodable("bad_commit", _first(error)) from error
     try:
         return LenientCommit.model_validate_json(body)
     except ValidationError as problem:
         raise Undecodable("bad_commit", _first(problem)) from problem
+
+
+def _event_types(raw: dict[str, Any]) -> Iterator[str]:
+    for decision in _members(raw.get("decisions")):
+        for event in _members(decision.get("events")):
+            kind = event.get("type")
+            if isinstance(kind, str):
+                yield kind
+
+
+def _members(value: object) -> list[dict[str, Any]]:
+    return [member for member in value if isinstance(member, dict)] if isinstance(value, list) else []
 
 
 def _first(error: ValidationError) -> str:

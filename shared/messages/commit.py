@@ -3,10 +3,9 @@
 Knows the body alone; headers are in `headers.py`, the fold over commits in `shared.log`.
 """
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from shared.task.events import TaskEvent, UnknownEvent
 from shared.task.state import Actor
@@ -14,7 +13,9 @@ from shared.task.state import Actor
 VERSION = 1
 """The newest commit version this program writes and reads."""
 MAX_BYTES = 240 * 1024
-"""A commit with its headers; the server's `max_payload` is 256 KiB."""
+"""A commit with its headers, as this program writes it."""
+MAX_PAYLOAD = 256 * 1024
+"""The server's `max_payload`: nothing larger was ever stored by a program of ours."""
 
 
 class _Wire(BaseModel):
@@ -52,7 +53,7 @@ class Decision(_Wire):
     """What one command brought about. `key` is the idempotency key hashed with the principal."""
 
     id: str
-    at: datetime
+    at: AwareDatetime
     by: By
     reason: str | None = None
     key: str | None = None

@@ -23,7 +23,8 @@ class Delivery(Protocol):
     stamp: str
     """WORK's creation stamp: an item of another stamp belongs to a stream that is gone."""
     seq: int
-    redelivered: bool
+    delivered: int
+    """How often the item has been handed out, this time included. May go back when the server was killed (T12)."""
 
     async def ack(self) -> None:
         """Say that the item's effects are committed."""

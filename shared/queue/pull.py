@@ -32,7 +32,7 @@ class JetStreamDelivery:
         self.item = item
         self.stamp = stamp
         self.seq = seq
-        self.redelivered = delivered > 1
+        self.delivered = delivered
         self._client = message._client  # noqa: SLF001  acks go out without the library's bookkeeping
         self._reply = message.reply
 

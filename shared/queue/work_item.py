@@ -33,7 +33,10 @@ def parse(subject: str, body: bytes) -> WorkItem:
     if len(tokens) != 5 or tokens[0] != "work":
         raise ValueError(f"not a work subject: {subject}")
     generation, _, attempt = tokens[4].partition("-")
-    content = json.loads(body)
-    if not isinstance(content, dict) or content.get("v") != 1:
+    try:
+        content = json.loads(body)
+    except RecursionError as problem:
+        raise ValueError("nested too deep") from problem
+    if not isinstance(content, dict) or content.get("v") != 1 or not isinstance(content.get("after"), int):
         raise ValueError("not a work item of version 1")
-    return WorkItem(tokens[1], int(tokens[2]), int(tokens[3]), int(generation), int(attempt), int(content["after"]))
+    return WorkItem(tokens[1], int(tokens[2]), int(tokens[3]), int(generation), int(attempt), content["after"])

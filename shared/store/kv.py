@@ -99,7 +99,7 @@ class Bucket:
                             gone = update.operation in {"DEL", "PURGE"}
                             await seen(Entry(update.key, None if gone else update.value, update.revision or 0))
                 finally:
-                    await asyncio.shield(watcher.stop())  # type: ignore[no-untyped-call]  untyped upstream
+                    await asyncio.shield(watcher.stop())  # type: ignore[no-untyped-call]  # untyped upstream
             except (NatsError, APIError, OSError, TimeoutError) as error:
                 log.debug("watch ended; starting over", bucket=self._name, error=str(error))
             await asyncio.sleep(0.5)
@@ -108,7 +108,7 @@ class Bucket:
     async def _next(watcher: KeyValue.KeyWatcher) -> KeyValue.Entry | None:
         while True:
             try:
-                update: KeyValue.Entry | None = await watcher.updates(timeout=5)  # type: ignore[no-untyped-call]  untyped upstream
+                update: KeyValue.Entry | None = await watcher.updates(timeout=5)  # type: ignore[no-untyped-call]  # untyped upstream
             except (TimeoutError, NatsError) as error:
                 if isinstance(error, TimeoutError) or type(error).__name__ == "TimeoutError":
                     continue

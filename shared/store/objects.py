@@ -1,4 +1,4 @@
-"""The object store `results`: result files, oversized outputs and plans. An event names size and hash, never content."""
+"""The object store `results`: result files, oversized outputs and plans. Events name size and hash alone."""
 
 from hashlib import sha256
 from typing import Any

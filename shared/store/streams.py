@@ -54,7 +54,7 @@ def work(replicas: int) -> dict[str, Any]:
     )
 
 
-def others(replicas: int, *, log_age_days: float = 30, log_bytes: int = 2048 * MIB) -> list[dict[str, Any]]:
+def others(replicas: int, *, log_age_days: float = 30, log_bytes: int = 1024 * MIB) -> list[dict[str, Any]]:
     """Return the settings of the streams beside the log and the queue."""
     return [
         _stream(subjects.COMMANDS, "commands.*", replicas, retention="workqueue", duplicate_window=100_000_000),

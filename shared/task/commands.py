@@ -67,14 +67,13 @@ class Claimant:
 class Claim:
     """Take subtask `number`.
 
-    `redelivered`: the item it rides on was delivered before, so claims that rode on it may be taken over.
+    An item handed out once more may take over the claims that rode on it.
     `owner_gone`: the fence of a claim whose executor is known to be gone (KV `executors`), or None.
     """
 
     number: int
     claimant: Claimant
     at: datetime
-    redelivered: bool = False
     owner_gone: int | None = None
 
 

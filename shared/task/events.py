@@ -40,10 +40,18 @@ class Problem(Wired):
 
 
 class Item(Wired):
-    """The work item a claim rides on: WORK's creation stamp and the item's stream sequence, not its subject."""
+    """The work item a claim rides on: WORK's creation stamp and the item's stream sequence, not its subject.
+
+    `delivery` counts how often the item had been handed out: a hand-out that is not newer takes nothing over.
+    """
 
     stamp: str
     seq: int
+    delivery: int = 1
+
+    def again(self, earlier: "Item") -> bool:
+        """Whether this is the same item, handed out once more."""
+        return self.seq == earlier.seq and self.stamp == earlier.stamp and self.delivery > earlier.delivery
 
 
 class PlanRef(Wired):
@@ -165,6 +173,7 @@ class SubtaskReleased(Event):
 class Turn(Event):
     """An operator's command took effect. `turn` counts them, so that a copied event changes nothing (I3)."""
 
+    type: str
     turn: int
 
 

@@ -86,8 +86,7 @@ def _take_over(verdict: Verdict, subtask: Subtask, command: cmd.Claim) -> None:
     """End the claim of an executor that is gone: its item came back, or KV `executors` says so."""
     claim = subtask.claim
     assert claim is not None  # noqa: S101  the caller looked
-    same_item = command.redelivered and claim.item == command.claimant.item
-    gone = same_item or command.owner_gone == claim.fence
+    gone = command.claimant.item.again(claim.item) or command.owner_gone == claim.fence
     if not gone or claim.fence == UNSEALED:  # unsealed: made in this very commit
         raise ClaimedElsewhere(
             f"Subtask {subtask.number} of task {verdict.task.id} is claimed by executor {claim.executor}.",

@@ -14,8 +14,8 @@ import psutil
 import pytest
 
 from shared.messages import subjects
-from shared.runtime.nats import api, connect
-from tests.support.eventually import eventually_sync
+from shared.runtime.nats import ApiError, api, connect
+from tests.support.eventually import eventually, eventually_sync
 from tests.support.history import walk
 from tests.support.ledger import Ledger
 from tests.support.nats_server import NatsServer
@@ -239,10 +239,18 @@ def test_deleted_queue_is_rebuilt_from_the_log(tmp_path: Path, ledger: Ledger) -
 
 
 async def delete_stream(url: str, name: str) -> None:
-    """Delete a stream as an administrator's mistake would."""
+    """Delete a stream as an administrator's mistake would, as soon as it is there."""
     client = await connect(url, name="test")
+
+    async def deleted() -> bool:
+        try:
+            await api(client, f"STREAM.DELETE.{name}")
+        except ApiError:
+            return False
+        return True
+
     try:
-        await api(client, f"STREAM.DELETE.{name}")
+        await eventually(deleted, timeout=30, what=f"{name} is there to be deleted")
     finally:
         await client.close()
 
@@ -326,8 +334,9 @@ async def poison(url: str, task_id: int) -> None:
     """Put into the log and the queue what no program of ours would."""
     client = await connect(url, name="test")
     try:
-        for body in (b"\xff\xfe not json", b'{"v":99,"task":1}', b'{"v":1}', b'{"v":1,"decisions":[{"events":[{}]}]}'):
+        for body in (b"\xff\xfe not json", b'{"v":1}', b'{"v":1,"decisions":[{"events":[{}]}]}'):
             await client.request(subjects.task(task_id), body)
+        await client.request(subjects.task(task_id + 1_000_000), b'{"v":99,"task":1}')
         await client.request("tasks.not-a-number", b"{}")
         await client.request("work.default.x.y.z", b"{}")
         await client.request("work.default.999999999.1.1-1", b'{"v":1,"after":0}')

@@ -26,8 +26,8 @@ _LOOKS = {
     "ok": ("✔", "good"),
 }
 _RANK = {severity: rank for rank, severity in enumerate(_LOOKS)}
-_DETAILS = ("why", "evidence", "advice", "next")
-_REPORT_KEYS = ("report", "path", "file")
+_DETAILS = ("why", "do", "evidence", "advice", "next")
+_REPORT_KEYS = ("path",)
 
 
 def findings(task: Task) -> list[Mapping[str, Any]] | None:

@@ -62,7 +62,6 @@ class Projector:
         self._batch = batch
         self._heartbeat = heartbeat
         self._seen: Checkpoint | None = None
-        self._failures = 0
         self._connects = -1
         self.position = Position()
         self.listeners: list[Listener] = []
@@ -74,6 +73,10 @@ class Projector:
         """How many messages this process set aside."""
         self.feeds = 0
         """How often it began to follow the log."""
+        self.failures = 0
+        """How often in a row it had to begin anew."""
+        self.ended = False
+        """Whether `run` has ended."""
 
     async def check(self) -> None:
         """Compare log and checkpoint (P12). Raises `LogRegression`, `NotStored` or `ViewUnavailable`."""
@@ -92,14 +95,15 @@ class Projector:
                     await self._begin_anew(fault)
         finally:
             self.active = False
+            self.ended = True
             await self._writer.release()
 
     async def _begin_anew(self, fault: Exception) -> None:
         self.active = False
         self._folder.forget()
         await self._writer.release()
-        self._failures += 1
-        pause = min(0.05 * 2 ** min(self._failures - 1, 10), LONGEST_PAUSE)
+        self.failures += 1
+        pause = min(0.05 * 2 ** min(self.failures - 1, 10), LONGEST_PAUSE)
         log.warning("projection interrupted", error=f"{type(fault).__name__}: {fault}", pause_seconds=pause)
         await asyncio.sleep(random.uniform(pause / 2, pause))  # noqa: S311  jitter
 
@@ -163,7 +167,7 @@ class Projector:
             await self._writer.write(batch, self._seen, after)
         self._folder.settle(batch)
         self._seen = after
-        self._failures = 0
+        self.failures = 0
         self.commits += len(batch.applied)
         self.transactions += 1
         for aside in batch.set_aside:

@@ -51,8 +51,9 @@ class Instant(TypeDecorator[datetime]):
         """Return an aware datetime in UTC."""
         if value is None:
             return None
-        if dialect.name == "postgresql":
-            return value.astimezone(UTC)  # type: ignore[no-any-return]
+        if isinstance(value, datetime):
+            # the driver gives the calendar's edges, which it stores as infinities, without a zone
+            return value.astimezone(UTC) if value.tzinfo is not None else value.replace(tzinfo=UTC)
         return EPOCH + timedelta(microseconds=value)
 
 

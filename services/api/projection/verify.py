@@ -122,10 +122,13 @@ async def _of(connection: AsyncConnection, query: Any) -> Sequence[RowMapping]:
 
 
 async def _compare_counts(connection: AsyncConnection, found: Verified) -> None:
-    rows = (await connection.execute(select(counts.c.state, counts.c.n).where(counts.c.n != 0))).tuples()
-    kept = dict(rows.all())
+    kept: dict[str, int] = {}
+    for state, number in await connection.execute(select(counts.c.state, counts.c.n).where(counts.c.n != 0)):
+        kept[state] = number
+    counted: dict[str, int] = {}
     query = select(tasks.c.state, func.count()).where(tasks.c.deleted.is_(False)).group_by(tasks.c.state)
-    counted = dict((await connection.execute(query)).tuples().all())
+    for state, number in await connection.execute(query):
+        counted[state] = number
     if kept != counted:
         found.differences.append(Difference(0, f"counts are {kept}, the rows are {counted}"))
 

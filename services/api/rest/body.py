@@ -1,5 +1,8 @@
 """Request bodies: bounded before they are read, JSON or nothing, and strict. Knows no schema."""
 
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import suppress
 from typing import Any, Final
 
 from starlette.requests import ClientDisconnect, Request
@@ -9,6 +12,8 @@ from services.api.rest.strict_json import BadJson, loads
 
 MAX_BYTES: Final = 4 * 1024 * 1024
 MAX_KEY: Final = 128
+DRAIN_BYTES: Final = 32 * 1024 * 1024
+DRAIN_SECONDS: Final = 2.0
 _CLOSE: Final = {"Connection": "close"}
 
 
@@ -20,6 +25,8 @@ async def read_json(request: Request) -> Any:
         raise Problem(415, 1005, "A compressed body is not accepted: send it as it is.", headers=_CLOSE)
     declared = headers.get("content-length", "")
     if declared.isascii() and declared.isdigit() and int(declared) > MAX_BYTES:
+        if "expect" not in headers:
+            await _drain(request.stream())
         raise _too_large()
     raw = await _read(request)
     if not raw:
@@ -61,15 +68,29 @@ def idempotency_key(request: Request) -> str | None:
 async def _read(request: Request) -> bytes:
     pieces: list[bytes] = []
     size = 0
+    stream = request.stream()
     try:
-        async for piece in request.stream():
+        async for piece in stream:
             size += len(piece)
             if size > MAX_BYTES:
+                pieces.clear()
+                await _drain(stream)
                 raise _too_large()
             pieces.append(piece)
     except ClientDisconnect:
         raise Problem(400, 1001, "The body broke off.") from None
     return b"".join(pieces)
+
+
+async def _drain(stream: AsyncGenerator[bytes, None]) -> None:
+    """Throw away what is still coming, within bounds: a client that is writing would never see the answer."""
+    left = DRAIN_BYTES
+    with suppress(ClientDisconnect, TimeoutError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            async for piece in stream:
+                left -= len(piece)
+                if left <= 0:
+                    return
 
 
 def _too_large() -> Problem:

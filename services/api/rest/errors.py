@@ -19,11 +19,11 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import Scope
 
+from services.api.invalid import Invalid
 from services.api.projection.faults import ViewUnavailable
 from services.api.rest import exchange
 from services.api.rest.envelope import failed
-from shared.log.jetstream import LogRefused
-from shared.log.port import CommitTooLarge, LogUnavailable
+from shared.log.port import CommitTooLarge, LogRefused, LogUnavailable
 from shared.runtime.logging import get
 from shared.store.ids import IdsUnavailable
 from shared.store.kv import BucketUnavailable
@@ -90,6 +90,15 @@ async def on_refusal(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refusal)  # noqa: S101  registered for it
     target = {"kind": error.kind, **error.target}
     return failed(request.scope, status_of(error), error.code, error.message, target=target)
+
+
+async def on_invalid(request: Request, error: Exception) -> Response:
+    """A well-formed body does not fit; every fault with its JSON pointer."""
+    assert isinstance(error, Invalid)  # noqa: S101  registered for it
+    first = error.faults[0]
+    sub_errors = [{"object": "body", "field": fault.pointer, "message": fault.message} for fault in error.faults]
+    message = f"{first.pointer or 'The body'}: {first.message}"
+    return failed(request.scope, 422, 1001, message, target={"pointer": first.pointer}, sub_errors=sub_errors)
 
 
 async def on_problem(request: Request, error: Exception) -> Response:
@@ -173,6 +182,7 @@ def unauthenticated(scope: Scope) -> Response:
 _CHALLENGE = {"WWW-Authenticate": CHALLENGE}
 HANDLERS: dict[Any, Any] = {
     Refusal: on_refusal,
+    Invalid: on_invalid,
     Problem: on_problem,
     HTTPException: on_http,
     CommitTooLarge: on_too_large,

@@ -7,7 +7,6 @@ wraps requests as objects here would cost every request; this one passes the sco
 from collections.abc import Callable
 from typing import Any, Final
 
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api.access import Principal
@@ -36,7 +35,7 @@ class Gate:
                 await self._app(scope, receive, send)
             return
         about = exchange.of(scope)
-        status = 500
+        status = 0
 
         async def sending(message: Message) -> None:
             nonlocal status
@@ -50,7 +49,8 @@ class Gate:
             else:
                 await unauthenticated(scope)(scope, receive, sending)
         except Exception as error:  # noqa: BLE001  a fault of ours never gets out
-            await self._failed(scope, receive, sending, error, answered=status != 500)
+            if not status:  # else it was logged and answered further inside
+                await fault(scope, error)(scope, receive, sending)
         finally:
             method = scope["method"] if scope["method"] in _METHODS else "other"
             self._count(method, _template(scope, status), status, about.milliseconds / 1000)
@@ -62,12 +62,6 @@ class Gate:
         credentials = self._credentials()
         about.principal = credentials.remembered(header) or await credentials.verify(header)
         return about.principal
-
-    @staticmethod
-    async def _failed(scope: Scope, receive: Receive, send: Send, error: Exception, *, answered: bool) -> None:
-        response: Response = fault(scope, error)
-        if not answered:
-            await response(scope, receive, send)
 
 
 def _authorization(scope: Scope) -> str | None:

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 import pytest
 from starlette.requests import Request
 
+from services.api.projection.reads import Filter
 from services.api.rest import query
 from services.api.rest.errors import Problem
 from shared.task.ids import MAX_TASK_ID
@@ -31,7 +32,7 @@ def test_the_list_has_sensible_defaults() -> None:
     request = asked()
     assert query.paging(request) == (1, 10)
     assert query.sorting(request) == ("id", True)
-    assert query.filters(request) == query.Filter()
+    assert query.filters(request) == Filter()
     assert query.min_seq(request) is None
 
 
@@ -74,7 +75,7 @@ def test_filters_that_exclude_each_other_leave_nothing() -> None:
     for text in ("status=SUCCESSFUL&state=RUNNING", "type=SCHEDULED", "type=SYS_ONECE,SYS_ONCE"):
         with pytest.raises(query.Nothing):
             query.filters(asked(text))
-    assert query.filters(asked("type=MANUAL,SCHEDULED")) == query.Filter()
+    assert query.filters(asked("type=MANUAL,SCHEDULED")) == Filter()
 
 
 @pytest.mark.parametrize("text", ["status=CANCELLED", "state=DONE", "type=x", f"name={'n' * 301}", "name=%00"])
@@ -99,7 +100,7 @@ def test_ocps_names_of_things_become_objects() -> None:
 
 def test_strangers_are_ignored() -> None:
     """Real clients send parameters of their own."""
-    assert query.filters(asked("taskInstanceId=7&_=123")) == query.Filter()
+    assert query.filters(asked("taskInstanceId=7&_=123")) == Filter()
 
 
 @pytest.mark.parametrize("given", ["0", "-1", "t.*", ">", "x" * 5000, "1' OR 1=1", "1.0", "²", str(MAX_TASK_ID + 1)])
@@ -117,5 +118,5 @@ def test_a_subtask_of_another_task_is_not_found(given: str) -> None:
 
 
 def test_a_subtask_id_gives_its_number() -> None:
-    """Subtask id = task id × 10,000 + number."""
+    """Subtask id = task id times 10,000 + number."""
     assert query.subtask_number(asked(subtask_id="70003"), 7) == 3

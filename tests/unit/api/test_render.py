@@ -127,7 +127,8 @@ def test_a_retry_to_come_says_when() -> None:
 
 def test_outputs_of_any_kind_are_shown() -> None:
     """Zero, false and empty outputs are outputs; only None is none."""
-    for output in (0, False, "", [], {"a": None}):
+    outputs: tuple[Any, ...] = (0, False, "", [], {"a": None})
+    for output in outputs:
         running = then(created("a"), 12, cmd.Claim(1, CLAIMANT, AT))
         found = shown(then(running, 13, cmd.Settle(1, 12, cmd.Succeeded(output), AT)))
         assert found["subtasks"][0]["output"] == output

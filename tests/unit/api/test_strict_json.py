@@ -1,6 +1,7 @@
 """Strict JSON: whatever two readers could understand differently is refused, and everything else is what json gives."""
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -34,10 +35,8 @@ def test_what_json_writes_is_read_back(value: Any) -> None:
 @given(st.binary(max_size=60))
 def test_any_bytes_are_json_or_refused(raw: bytes) -> None:
     """No bytes lead to any other error."""
-    try:
+    with suppress(BadJson):
         loads(raw)
-    except BadJson as error:
-        assert str(error)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +70,7 @@ def test_any_bytes_are_json_or_refused(raw: bytes) -> None:
     ],
 )
 def test_what_could_be_read_in_two_ways_is_refused(raw: bytes) -> None:
-    """Duplicate keys, non-numbers, overlong integers, halves of characters, deep nesting and broken JSON are refused."""
+    """Duplicate keys, non-numbers, overlong integers, half characters, deep nesting and broken JSON are refused."""
     with pytest.raises(BadJson):
         loads(raw)
 

@@ -146,12 +146,12 @@ class Story:
 
     # ---- an executor ------------------------------------------------------------------------------------------
 
-    def claimant(self, item: int | None = None, incarnation: str = "i1") -> cmd.Claimant:
+    def claimant(self, item: int | None = None, incarnation: str = "i1", delivery: int = 1) -> cmd.Claimant:
         """Who claims, on a new item unless one is named."""
         if item is None:
             self.items += 1
             item = self.items
-        return cmd.Claimant(incarnation, f"executor {incarnation}", ev.Item(stamp="s", seq=item))
+        return cmd.Claimant(incarnation, f"executor {incarnation}", ev.Item(stamp="s", seq=item, delivery=delivery))
 
     def claim(self, number: int, **settings: Any) -> int:
         """Claim a subtask; return the fence."""
