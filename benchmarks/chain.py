@@ -38,6 +38,7 @@ def backlog(run: Run) -> None:
             shares = Shares(run.system)
             view.wait_until("SUCCESSFUL", already + sizes.backlog, every=0.005)
             ended, cores = time.time(), shares.so_far()
+            run.system.start_executors()  # both have lived through it, or this says which one has not
         began = run.do(_first_started(run.system.nats_url, behind))
         _check(view, created, sizes.backlog)
     figures.chained_subtasks_per_s = rate(sizes.backlog * plans.CHAIN, ended - began)

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import gc
 import json
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
@@ -18,7 +19,7 @@ import uvloop
 from pydantic import ValidationError
 
 from services.api import provision, tokens
-from services.api.access import Role
+from services.api.access import LOGIN, Role
 from services.api.app import Running, build
 from services.api.projection.checkpoint import LogRegression
 from services.api.projection.engine import engine_for
@@ -84,7 +85,8 @@ async def _serve(settings: Settings, _: argparse.Namespace) -> int:
     )
     server = _Server(config)
     _rare_collections()
-    await server.serve()
+    with contextlib.suppress(SystemExit):  # the library's own exit code for a failed start is our 3
+        await server.serve()
     if running.problem is not None:
         raise running.problem
     return 0 if server.started else EXIT_FAILED
@@ -176,6 +178,12 @@ _JOBS: dict[str, Callable[[Settings, argparse.Namespace], Coroutine[Any, Any, in
 }
 
 
+def _login(text: str) -> str:
+    if not re.fullmatch(LOGIN, text):
+        raise argparse.ArgumentTypeError("letters, digits and ._- only, at most 64, a letter or digit first")
+    return text
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m services.api", description=__doc__)
     jobs = parser.add_subparsers(dest="job", required=True, metavar="job")
@@ -184,7 +192,7 @@ def _parser() -> argparse.ArgumentParser:
     jobs.add_parser("rebuild", help="build the view anew from the log")
     jobs.add_parser("verify", help="compare the view with the log")
     token = jobs.add_parser("token", help="make a token and print it once")
-    token.add_argument("name", help="whom the token stands for")
+    token.add_argument("name", type=_login, help="whom the token stands for")
     token.add_argument("--role", choices=[role.value for role in Role], default=Role.TASK_VIEWER.value)
     token.add_argument("--days", type=float, default=None, help="how long it is valid; for ever by default")
     return parser

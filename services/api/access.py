@@ -18,7 +18,8 @@ TOKEN_PREFIX: Final = "ol_"  # noqa: S105  not a secret
 USER, TOKEN = "user/", "token/"
 _N, _R, _P = 2**14, 8, 1
 
-Login = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+LOGIN: Final = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+Login = Annotated[str, StringConstraints(pattern=LOGIN)]
 
 
 class Permission(StrEnum):

@@ -6,8 +6,8 @@ background job that died, end the process.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 from fastapi import FastAPI
@@ -30,14 +30,15 @@ from services.api.projection.engine import engine_for
 from services.api.projection.migrate import pending
 from services.api.projection.projector import Projector
 from services.api.projection.reads import Reads
-from services.api.rescuer import MAX_PAGES, Rescuer, Stale
+from services.api.rescuer import Rescuer, Stale
 from services.api.rest import openapi, routes
 from services.api.rest.errors import HANDLERS
 from services.api.rest.gate import Gate
-from services.api.rest.ports import Api
+from services.api.rest.ports import Api, Reach
 from services.api.settings import Settings
 from services.api.vitals import Progress, Vitals
 from shared.log.jetstream import JetStreamStorage
+from shared.log.port import NotStored
 from shared.log.transact import TaskLog
 from shared.messages import subjects
 from shared.queue.jetstream import JetStreamQueue
@@ -140,7 +141,7 @@ class Running:
             reads=reads,
             logs=LogStore(client),
             numbers=self.numbers,
-            reach=lambda seq: projector.position.wait_for(seq, REACH_SECONDS),
+            reach=_reach(storage, task_log, projector),
             health=vitals.health,
         )
 
@@ -179,10 +180,25 @@ def build(running: Running) -> ASGIApp:
     return Gate(app, lambda: app.state.api.credentials, running.numbers.count)
 
 
-def _stale(reads: Reads) -> Any:
+def _reach(storage: JetStreamStorage, task_log: TaskLog, projector: Projector) -> Reach:
+    """Return how reads with `min_seq` wait. A position nobody can have been given is not waited for."""
+
+    async def reach(seq: int) -> bool | None:
+        if projector.position.seq >= seq:
+            return True
+        if seq > task_log.highest:
+            with suppress(NotStored):
+                if seq > (await storage.tail())["last_seq"]:
+                    return None
+        return await projector.position.wait_for(seq, REACH_SECONDS)
+
+    return reach
+
+
+def _stale(reads: Reads) -> Callable[[int, int, int], Awaitable[list[Stale]]]:
     async def stale(before: int, behind: int, limit: int) -> list[Stale]:
-        found = await reads.stale(before, limit * MAX_PAGES)
-        return [Stale(row.id, row.seq) for row in found if row.seq > behind][:limit]
+        found = await reads.stale(before, limit)
+        return [Stale(row.id, row.seq) for row in found if row.seq > behind]
 
     return stale
 

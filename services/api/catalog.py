@@ -4,7 +4,6 @@ Knows which card speaks for a name, not who runs it. Schemas come from executors
 followed, and patterns run on an engine without back-tracking.
 """
 
-import asyncio
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
@@ -12,11 +11,11 @@ from typing import Any
 import jsonschema_rs
 from pydantic import ValidationError
 
+from services.api.mirror import follow
 from shared.runtime.logging import get
-from shared.store.kv import Bucket, BucketUnavailable, Entry
+from shared.store.kv import Bucket, Entry
 from shared.task.plan import DEFAULT_POOL, OperationCard, TypeCard
 
-REFRESH_SECONDS = 30.0
 MASK = "the value"
 """Stands where an error message would repeat what the caller sent, which may be a secret."""
 
@@ -78,18 +77,8 @@ class Catalog:
             await self.seen(entry)
 
     async def follow(self) -> None:
-        """Follow the bucket for ever; read all of it again now and then, should a change have been missed."""
-        watching = asyncio.create_task(self._bucket.watch(self.seen))
-        try:
-            while True:
-                await asyncio.sleep(REFRESH_SECONDS)
-                try:
-                    await self.load()
-                except BucketUnavailable as problem:
-                    log.warning("catalogue not refreshed", why=str(problem))
-        finally:
-            watching.cancel()
-            await asyncio.gather(watching, return_exceptions=True)
+        """Follow the bucket for ever."""
+        await follow(self._bucket, self.seen, self.load)
 
     async def seen(self, entry: Entry) -> None:
         """Take over one card as the bucket has it now."""

@@ -16,15 +16,15 @@ from typing import Any
 from pydantic import ValidationError
 
 from services.api.access import TOKEN, USER, Principal, Role, TokenRecord, UserRecord, id_of_token
+from services.api.mirror import follow
 from shared.runtime.clock import now
 from shared.runtime.logging import get
-from shared.store.kv import Bucket, BucketUnavailable, Entry
+from shared.store.kv import Bucket, Entry
 
 KEEP_SECONDS = 60.0
 KEEP_REFUSED_SECONDS = 5.0
 MAX_KEPT = 4096
 MAX_HEADER = 2048
-REFRESH_SECONDS = 30.0
 
 log = get(__name__)
 _KINDS: dict[str, tuple[type[UserRecord] | type[TokenRecord], str]] = {
@@ -75,18 +75,8 @@ class Credentials:
         self._kept.clear()
 
     async def follow(self) -> None:
-        """Follow the bucket for ever; read all of it again now and then, should a change have been missed."""
-        watching = asyncio.create_task(self._bucket.watch(self.seen))
-        try:
-            while True:
-                await asyncio.sleep(REFRESH_SECONDS)
-                try:
-                    await self.load()
-                except BucketUnavailable as problem:
-                    log.warning("access records not refreshed", why=str(problem))
-        finally:
-            watching.cancel()
-            await asyncio.gather(watching, return_exceptions=True)
+        """Follow the bucket for ever."""
+        await follow(self._bucket, self.seen, self.load)
 
     def remembered(self, header: str) -> Principal | None:
         """Return the principal of a header verified within the last minute, without waiting."""

@@ -40,4 +40,8 @@ class Invalid(Exception):  # noqa: N818  a fact about the body
     def of(cls, error: ValidationError, prefix: Sequence[str | int] = ()) -> "Invalid":
         """Return what a model found wrong."""
         found = error.errors(include_url=False, include_input=False, include_context=False)
-        return cls([Fault(pointer([*prefix, *item["loc"]]), item["msg"]) for item in found[:MAX_FAULTS]])
+        return cls([Fault(pointer([*prefix, *item["loc"]]), _plain(item["msg"])) for item in found[:MAX_FAULTS]])
+
+
+def _plain(message: str) -> str:
+    return message.removeprefix("Value error, ")

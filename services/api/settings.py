@@ -1,6 +1,5 @@
 """The API's environment. Read by `__main__` alone."""
 
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, SecretStr, field_validator
@@ -15,8 +14,6 @@ class Settings(BaseSettings):
     nats_url: str = "nats://127.0.0.1:4222"
     """With user and password; several servers of one cluster separated by commas."""
     database_url: str = "sqlite+aiosqlite:///opsledger.db"
-    data_dir: Path | None = None
-    """Where the projector's lock lies when the view is SQLite."""
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 8642
     admin_password: SecretStr | None = None

@@ -22,7 +22,14 @@ class BatchReads:
         self._inbox: str | None = None
         self._opening = asyncio.Lock()
 
-    async def read(self, stream: str, subject: str, after: int, batch: int, timeout: float) -> tuple[list[Msg], bool]:
+    async def read(
+        self,
+        stream: str,
+        subject: str,
+        after: int,
+        batch: int,
+        timeout: float,  # noqa: ASYNC109  the caller's patience, in seconds
+    ) -> tuple[list[Msg], bool]:
         """Return up to `batch` messages of `subject` behind sequence `after`, and whether more follow.
 
         A message's sequence and time stand in its headers `Nats-Sequence` and `Nats-Time-Stamp`. Raises `Unreachable`.

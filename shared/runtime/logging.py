@@ -1,4 +1,4 @@
-"""Log lines of a process: JSON when nobody watches, plain columns on a terminal. Control characters never get out (S14)."""
+"""Log lines of a process: JSON when nobody watches, columns on a terminal; control characters never get out (S14)."""
 
 import logging
 import sys

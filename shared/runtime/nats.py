@@ -89,7 +89,12 @@ def check_version(client: Client) -> str | None:
 
 
 async def request(
-    client: Client, subject: str, payload: bytes, *, headers: dict[str, str] | None = None, timeout: float = 5.0
+    client: Client,
+    subject: str,
+    payload: bytes,
+    *,
+    headers: dict[str, str] | None = None,
+    timeout: float = 5.0,  # noqa: ASYNC109  the caller's patience, in seconds
 ) -> bytes:
     """Send a request and return the answer's bytes; raise `Unreachable` or `Unanswered`."""
     if not client.is_connected:
@@ -109,7 +114,13 @@ async def request(
     return answer.data
 
 
-async def api(client: Client, call: str, payload: dict[str, Any] | None = None, *, timeout: float = 5.0) -> Any:
+async def api(
+    client: Client,
+    call: str,
+    payload: dict[str, Any] | None = None,
+    *,
+    timeout: float = 5.0,  # noqa: ASYNC109  the caller's patience, in seconds
+) -> Any:
     """Call JetStream's API and return the answer; raise `ApiError`, `Unreachable` or `Unanswered`."""
     body = json.dumps(payload).encode() if payload is not None else b""
     answer = json.loads(await request(client, f"$JS.API.{call}", body, timeout=timeout))

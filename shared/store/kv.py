@@ -1,12 +1,14 @@
 """Buckets: get, put, create-if-absent, all, watch. Knows no bucket's content."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
-from nats.js.errors import APIError, KeyNotFoundError, KeyWrongLastSequenceError, NoKeysError, NotFoundError
+from nats.errors import TimeoutError as NatsTimeoutError
+from nats.js.errors import APIError, KeyNotFoundError, KeyWrongLastSequenceError, NoKeysError
 from nats.js.kv import KeyValue
 
 from shared.runtime.logging import get
@@ -80,7 +82,7 @@ class Bucket:
         try:
             kv = await self._open()
             keys = await kv.keys()
-        except (NoKeysError, NotFoundError):
+        except NoKeysError:
             return []
         except (NatsError, APIError, OSError, TimeoutError) as error:
             raise BucketUnavailable(f"bucket {self._name}: {error}") from error
@@ -88,29 +90,30 @@ class Bucket:
         return [entry for entry in found if entry is not None]
 
     async def watch(self, seen: Callable[[Entry], Awaitable[None]]) -> None:
-        """Call `seen` for every entry and every later change, for ever; starts over after a lost connection."""
+        """Call `seen` for every entry and every later change, for ever; starts over after a lost connection.
+
+        What expires by the bucket's TTL is not told.
+        """
         while True:
             try:
-                watcher = await (await self._open()).watchall()
-                try:
-                    while True:
-                        update = await self._next(watcher)
-                        if update is not None:
-                            gone = update.operation in {"DEL", "PURGE"}
-                            await seen(Entry(update.key, None if gone else update.value, update.revision or 0))
-                finally:
-                    await asyncio.shield(watcher.stop())  # type: ignore[no-untyped-call]  # untyped upstream
+                await self._watch_once(seen)
             except (NatsError, APIError, OSError, TimeoutError) as error:
                 log.debug("watch ended; starting over", bucket=self._name, error=str(error))
             await asyncio.sleep(0.5)
 
-    @staticmethod
-    async def _next(watcher: KeyValue.KeyWatcher) -> KeyValue.Entry | None:
-        while True:
-            try:
-                update: KeyValue.Entry | None = await watcher.updates(timeout=5)  # type: ignore[no-untyped-call]  # untyped upstream
-            except (TimeoutError, NatsError) as error:
-                if isinstance(error, TimeoutError) or type(error).__name__ == "TimeoutError":
+    async def _watch_once(self, seen: Callable[[Entry], Awaitable[None]]) -> None:
+        """Watch until the connection was lost: a server that was restarted may have forgotten the watcher."""
+        connection = self._client.stats["reconnects"]
+        watcher = await (await self._open()).watchall()
+        try:
+            while self._client.is_connected and self._client.stats["reconnects"] == connection:
+                try:
+                    update = await watcher.updates(timeout=1)  # type: ignore[no-untyped-call]  # untyped upstream
+                except (TimeoutError, NatsTimeoutError):
                     continue
-                raise
-            return update
+                if update is not None:
+                    gone = update.operation in {"DEL", "PURGE"}
+                    await seen(Entry(update.key, None if gone else update.value, update.revision or 0))
+        finally:
+            with contextlib.suppress(NatsError, OSError):
+                await asyncio.shield(watcher.stop())  # type: ignore[no-untyped-call]  # untyped upstream

@@ -14,6 +14,7 @@ from nats.js.errors import BadRequestError
 from shared.messages import subjects
 from shared.runtime.nats import ApiError, api
 
+NO_STREAM = 10059
 STREAM_EXISTS = frozenset({10058, 10065})
 DAY = 86_400 * 1_000_000_000
 MIB = 1024 * 1024
@@ -93,14 +94,25 @@ async def provision(client: Client, *, replicas: int, lease: timedelta) -> None:
 
 
 async def create(client: Client, settings: dict[str, Any]) -> bool:
-    """Create a stream unless one of its name is there; return whether it was created."""
+    """Create a stream unless one of its name is there; return whether it was created.
+
+    Looks first: a creation of what is there is answered like a new one, and fails where the room it reserves would not
+    be there twice.
+    """
     try:
-        answer = await api(client, f"STREAM.CREATE.{settings['name']}", settings, timeout=10)
+        await api(client, f"STREAM.INFO.{settings['name']}", timeout=10)
+    except ApiError as error:
+        if error.code != NO_STREAM:
+            raise
+    else:
+        return False
+    try:
+        await api(client, f"STREAM.CREATE.{settings['name']}", settings, timeout=10)
     except ApiError as error:
         if error.code in STREAM_EXISTS:
             return False
         raise
-    return bool(answer.get("did_create"))  # the same settings again are answered like a creation
+    return True
 
 
 async def _bucket(creation: Any) -> None:

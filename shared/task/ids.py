@@ -1,7 +1,7 @@
 """Ids of tasks and subtasks, and the token an operation hands to its target. Knows nothing of who allots them."""
 
-MAX_TASK_ID = (2**53 - 1) // 10_000
-"""The largest task id: its subtask ids still survive JavaScript's numbers."""
+MAX_TASK_ID = 2**53 // 10_000 - 1
+"""The largest task id: all its subtask ids still survive JavaScript's numbers."""
 
 SUBTASKS_PER_TASK = 10_000
 """Room for subtask numbers within one task's id; a plan has at most 5,000."""

@@ -33,11 +33,15 @@ class Walk:
     problems: list[str] = field(default_factory=list)
     starts: int = 0
     lost: int = 0
+    ignored: int = 0
     finished: str | None = None
     nodes: dict[int, _Node] = field(default_factory=dict)
 
     def take(self, decision: dict[str, Any]) -> None:
         """Take one decision of the events endpoint: `seq` and `events`."""
+        if decision["outcome"] == "ignored":
+            self.ignored += 1
+            return
         for event in decision.get("events", ()):
             self._event(decision["seq"], event)
 

@@ -41,8 +41,11 @@ def normal(url: str | URL) -> URL:
     return found.set(drivername=DRIVERS.get(found.drivername, found.drivername))
 
 
-def engine_for(url: str | URL, *, schema: str | None = None) -> AsyncEngine:
-    """Return an engine; `schema` is where PostgreSQL looks for tables instead of its default."""
+def engine_for(url: str | URL, *, schema: str | None = None, patience: float | None = 60.0) -> AsyncEngine:
+    """Return an engine. On PostgreSQL, `schema` is where tables are looked for instead of its default.
+
+    `patience` is how long (s) PostgreSQL may take for one statement; None: as long as it needs, for jobs.
+    """
     found = normal(url)
     if found.get_backend_name() == "sqlite":
         engine = create_async_engine(found)
@@ -55,7 +58,7 @@ def engine_for(url: str | URL, *, schema: str | None = None) -> AsyncEngine:
     return create_async_engine(
         found,
         pool_pre_ping=True,
-        connect_args={"server_settings": settings, "timeout": 5, "command_timeout": 60},
+        connect_args={"server_settings": settings, "timeout": 5, "command_timeout": patience},
     )
 
 

@@ -74,10 +74,13 @@ class _Turn:
     def __init__(self) -> None:
         self._until = monotonic() + CPU_SLICE
 
+    @property
+    def over(self) -> bool:
+        return monotonic() > self._until
+
     async def give(self) -> None:
-        if monotonic() > self._until:
-            await asyncio.sleep(0)
-            self._until = monotonic() + CPU_SLICE
+        await asyncio.sleep(0)
+        self._until = monotonic() + CPU_SLICE
 
 
 class Folder:
@@ -140,7 +143,8 @@ class Folder:
             except Undecodable as problem:
                 batch.set_aside.append(put_aside(message, problem.reason, str(problem)))
             letters.append(_Letter(message, task_id, commit))
-            await turn.give()
+            if turn.over:
+                await turn.give()
         return letters
 
     async def _prepare(self, letters: list[_Letter], batch: Batch, start: int) -> None:
@@ -172,7 +176,8 @@ async def _apply_all(letters: Sequence[_Letter], batch: Batch) -> None:
         batch.after[task_id] = advance(batch.after[task_id], letter.commit, message.seq, message.body)
         if letter.commit is not None:
             batch.applied.append(Applied(message.seq, task_id, letter.commit))
-        await turn.give()
+        if turn.over:
+            await turn.give()
     for applied in batch.applied:
         applied.task = batch.after[applied.task_id]
 

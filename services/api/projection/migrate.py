@@ -26,7 +26,7 @@ _SCRIPTS = Path(__file__).with_name("migrations")
 
 async def upgrade(database_url: str) -> None:
     """Migrate the database to this version, making its file where there is none."""
-    engine = engine_for(database_url)
+    engine = engine_for(database_url, patience=None)
     try:
         await upgrade_engine(engine)
     finally:

@@ -146,7 +146,12 @@ def subtask_changing(subtask: Subtask, when: When) -> tuple[Any, ...]:
 
 
 def _problem(problem: Problem | None) -> str | None:
-    return as_json(problem) if problem is not None else None
+    if problem is None:
+        return None
+    found: dict[str, Any] = {"kind": problem.kind, "message": problem.message}
+    if problem.detail is not None:
+        found["detail"] = problem.detail
+    return as_json(found)
 
 
 def _step(task: Task) -> Subtask | None:

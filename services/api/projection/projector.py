@@ -161,7 +161,6 @@ class Projector:
                 await self._round(messages[:middle], created)
                 await self._round(messages[middle:], created)
                 return
-            log.exception("commit not projected", seq=batch.seq)
             only = put_aside(messages[0], "unwritable", str(refusal))
             batch = Batch(batch.seq, batch.commit_id, set_aside=[only])
             await self._writer.write(batch, self._seen, after)
@@ -170,9 +169,11 @@ class Projector:
         self.failures = 0
         self.commits += len(batch.applied)
         self.transactions += 1
-        for aside in batch.set_aside:
-            self.set_aside += 1
-            log.error("set aside", seq=aside.seq, subject=aside.subject, reason=aside.reason, error=aside.message)
+        self.set_aside += len(batch.set_aside)
+        if batch.set_aside:
+            one = batch.set_aside[0]
+            many = len(batch.set_aside)
+            log.error("set aside", seq=one.seq, subject=one.subject, reason=one.reason, error=one.message, count=many)
         await self._tell(batch.seq, batch.applied)
 
     async def _tell(self, seq: int, applied: Sequence[Applied]) -> None:

@@ -110,7 +110,7 @@ async def _beside(engine: AsyncEngine) -> AsyncIterator[tuple[AsyncEngine, Write
         from services.api.projection.write_postgres import PostgresWriter  # noqa: PLC0415  an optional part
 
         path = None
-        shadow = engine_for(engine.url, schema=SCHEMA)
+        shadow = engine_for(engine.url, schema=SCHEMA, patience=None)
         guard = PostgresWriter(engine, lock=LOCK)
         writer = PostgresWriter(shadow, lock=LOCK + 1)
     try:
@@ -142,8 +142,9 @@ async def _clear(engine: AsyncEngine, path: Path | None) -> None:
 @asynccontextmanager
 async def _locked(engine: AsyncEngine, shadow: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """Lend a transaction on the live view in which nobody else can write it; it is committed with the block."""
-    async with engine.connect() as connection:
-        if engine.dialect.name == "sqlite":
+    patient = engine_for(engine.url, patience=None)
+    async with _disposed(patient), patient.connect() as connection:
+        if patient.dialect.name == "sqlite":
             driver = (await connection.get_raw_connection()).driver_connection
             assert driver is not None  # noqa: S101  it is connected
             await driver.execute("ATTACH DATABASE ? AS rebuilt", (shadow.url.database,))
@@ -158,6 +159,14 @@ async def _locked(engine: AsyncEngine, shadow: AsyncEngine) -> AsyncIterator[Asy
             await connection.execute(text("LOCK TABLE checkpoint IN EXCLUSIVE MODE"))
             yield connection
             await connection.commit()
+
+
+@asynccontextmanager
+async def _disposed(engine: AsyncEngine) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        await engine.dispose()
 
 
 async def _copy(live: AsyncConnection, shadow: AsyncEngine) -> None:

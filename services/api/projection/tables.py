@@ -47,7 +47,7 @@ class Instant(TypeDecorator[datetime]):
         """Return what the driver takes."""
         return value if value is None or dialect.name == "postgresql" else (value - EPOCH) // MICROSECOND
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002  an override
         """Return an aware datetime in UTC."""
         if value is None:
             return None
@@ -125,8 +125,8 @@ Index(
     sqlite_where=tasks.c.parent.is_not(None),
     postgresql_where=tasks.c.parent.is_not(None),
 )
-UNFINISHED = text("state IN ('INITIALIZING', 'READY', 'RUNNING')")
-"""In words and without parameters, so that both databases see that the partial index answers."""
+UNFINISHED = text("state NOT IN ('SUCCESSFUL', 'FAILED', 'CANCELLED')")
+"""In words and without parameters, so that both databases see that the partial index answers, and no other does."""
 Index("tasks_unfinished", tasks.c.seq, sqlite_where=UNFINISHED, postgresql_where=UNFINISHED)
 
 task_labels = Table(

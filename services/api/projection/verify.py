@@ -122,13 +122,10 @@ async def _of(connection: AsyncConnection, query: Any) -> Sequence[RowMapping]:
 
 
 async def _compare_counts(connection: AsyncConnection, found: Verified) -> None:
-    kept: dict[str, int] = {}
-    for state, number in await connection.execute(select(counts.c.state, counts.c.n).where(counts.c.n != 0)):
-        kept[state] = number
-    counted: dict[str, int] = {}
-    query = select(tasks.c.state, func.count()).where(tasks.c.deleted.is_(False)).group_by(tasks.c.state)
-    for state, number in await connection.execute(query):
-        counted[state] = number
+    query = select(counts.c.state, counts.c.n).where(counts.c.n != 0)
+    kept = {row.state: row.n for row in await connection.execute(query)}
+    every = select(tasks.c.state, func.count().label("n")).where(tasks.c.deleted.is_(False)).group_by(tasks.c.state)
+    counted = {row.state: row.n for row in await connection.execute(every)}
     if kept != counted:
         found.differences.append(Difference(0, f"counts are {kept}, the rows are {counted}"))
 

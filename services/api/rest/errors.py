@@ -170,7 +170,7 @@ async def on_fault(request: Request, error: Exception) -> Response:
 def fault(scope: Scope, error: BaseException) -> Response:
     """Log a fault of ours with its trace and return what the caller is told."""
     trace_id = exchange.of(scope).trace_id
-    log.error("request failed", trace_id=trace_id, path=scope.get("path", "")[:200], exc_info=error)
+    log.error("request failed", trace_id=trace_id, path=ascii(scope.get("path", "")[:200]), exc_info=error)
     return failed(scope, 500, 1000, f"Something went wrong here. Its trace id is {trace_id}.")
 
 

@@ -12,7 +12,7 @@ from services.api.rest.policy import needs
 from services.api.rest.ports import api
 from services.api.rest.render import iso
 from shared.log.port import Stored
-from shared.messages.codec import Undecodable, decode
+from shared.messages.codec import Undecodable, decode, digest
 from shared.messages.commit import Decision
 from shared.task.refusals import TaskNotFound
 
@@ -26,22 +26,35 @@ async def history(request: Request) -> Response:
     task_id, log = query.task_id(request), api(request).log
     after = query.number(request, "after", 0) or 0
     size = query.number(request, "size", DEFAULT_SIZE, least=1, most=MAX_SIZE) or DEFAULT_SIZE
-    found = await log.history(task_id, after, limit=size + 1)
-    if not found and not await log.last(task_id):
+    found = await log.history(task_id)
+    if not found:
         raise TaskNotFound(f"The task {task_id} does not exist.")
-    shown, more = found[:size], len(found) > size
-    contents = [entry for stored in shown for entry in _entries(stored)]
-    return ok(request, {"contents": contents, "next": shown[-1].seq if more else None})
+    entries = Chain()
+    pages = [(stored, entries.of(stored)) for stored in found]
+    shown = [(stored, made) for stored, made in pages if stored.seq > after]
+    contents = [entry for _, made in shown[:size] for entry in made]
+    return ok(request, {"contents": contents, "next": shown[size - 1][0].seq if len(shown) > size else None})
 
 
-def _entries(stored: Stored) -> list[dict[str, Any]]:
-    try:
-        commit = decode(stored.body)
-    except Undecodable as error:
-        problem = {"kind": error.reason, "message": "This commit cannot be read by this version."}
-        about = {"seq": stored.seq, "at": iso(stored.stored_at)}
-        return [{**about, "outcome": "unreadable", "events": [], "error": problem}]
-    return [_entry(stored.seq, decision) for decision in commit.decisions]
+class Chain:
+    """Follows a task's commits from the first on: one that does not name its predecessor was ignored by the fold."""
+
+    def __init__(self) -> None:
+        self._head = ""
+
+    def of(self, stored: Stored) -> list[dict[str, Any]]:
+        """Return what is shown of the next message."""
+        try:
+            commit = decode(stored.body)
+        except Undecodable as error:
+            problem = {"kind": error.reason, "message": "This commit cannot be read by this version."}
+            about = {"seq": stored.seq, "at": iso(stored.stored_at)}
+            return [{**about, "outcome": "unreadable", "events": [], "error": problem}]
+        made = [_entry(stored.seq, decision) for decision in commit.decisions]
+        if commit.prev != self._head:
+            return [{**entry, "outcome": "ignored", "was": entry["outcome"]} for entry in made]
+        self._head = digest(stored.body)
+        return made
 
 
 def _entry(seq: int, decision: Decision) -> dict[str, Any]:

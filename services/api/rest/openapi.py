@@ -9,6 +9,7 @@ from services.api.creation import CreateBody
 from services.api.rest.query import SORTS
 from services.api.rest.schemas import Failure
 from services.api.rest.words import KINDS, STATES
+from shared.task.plan import MAX_SUBTASKS
 from shared.task.state import TaskState
 
 TITLE: Final = "opsledger"
@@ -16,6 +17,14 @@ DESCRIPTION: Final = "Operations-and-maintenance tasks: created, followed and st
 SECURITY: Final[list[dict[str, list[str]]]] = [{"basic": []}, {"bearer": []}]
 SCHEMES: Final = {"basic": {"type": "http", "scheme": "basic"}, "bearer": {"type": "http", "scheme": "bearer"}}
 
+_EITHER: Final = [
+    {"required": ["type"], "properties": {"type": {"type": "string"}, "plan": {"type": "null"}}},
+    {
+        "required": ["plan"],
+        "properties": {"plan": {"type": "object"}, "type": {"type": "null"}, "params": {"type": "null"}},
+    },
+]
+"""What the create body's own schema cannot say: a type with its parameters, or a plan, and not both."""
 _INT: Final = {"type": "integer", "format": "int64"}
 _WHY: Final = {
     400: "A parameter, or the body's JSON, cannot be understood; or the graph cannot be run.",
@@ -83,7 +92,7 @@ LIST: Final = [
     _text("objectName", "Name of the object."),
     _query("page", {"type": "integer", "minimum": 1, "maximum": 1_000_000, "default": 1}, "From 1."),
     _query("size", {"type": "integer", "minimum": 1, "maximum": 2000, "default": 10}, "Tasks a page."),
-    _query("sort", {"type": "string", "pattern": f"^({_SORTS})(,(asc|desc))?$", "default": "id,desc"}, "Order."),
+    _query("sort", {"type": "string", "pattern": f"^(({_SORTS})(,(asc|desc))?)?$", "default": "id,desc"}, "Order."),
     MIN_SEQ,
 ]
 HISTORY: Final = [
@@ -106,7 +115,9 @@ def document(app: FastAPI) -> dict[str, Any]:
         components = found.setdefault("components", {})
         components["securitySchemes"] = SCHEMES
         shape = CreateBody.model_json_schema(ref_template="#/components/schemas/{model}")
-        components.setdefault("schemas", {}).update(shape.pop("$defs", {}), CreateBody=shape)
+        schemas = components.setdefault("schemas", {})
+        schemas.update(shape.pop("$defs", {}), CreateBody={**shape, "oneOf": _EITHER})
+        schemas["Plan"]["properties"]["subtasks"] |= {"minItems": 1, "maxItems": MAX_SUBTASKS}
         found["security"] = SECURITY
         app.openapi_schema = found
     return app.openapi_schema

@@ -14,6 +14,8 @@ from services.api.projection.reads import Reads
 from shared.log.transact import TaskLog
 from shared.store.logs import LogStore
 
+Reach = Callable[[int], Awaitable[bool | None]]
+
 
 @dataclass(frozen=True, slots=True)
 class Health:
@@ -41,8 +43,8 @@ class Api:
     reads: Reads
     logs: LogStore
     numbers: Numbers
-    reach: Callable[[int], Awaitable[bool]]
-    """Waits, bounded, until the view has reached a log position; returns whether it has."""
+    reach: Reach
+    """Waits, bounded, until the view has reached a log position; returns whether it has, None when the log has not."""
     health: Callable[[], Awaitable[dict[str, Health]]]
     """Pings every resource."""
 

@@ -19,10 +19,22 @@ from shared.task.state import Subtask, Task
 
 NODE_TYPE: Final = "JAVA_TASK"
 """The only value real clients have ever seen."""
+MAX_BRIEFS: Final = 20_000
+"""How many subtasks one page of a list shows at most; the counts are always there."""
 
 
-def basic(row: TaskRow, subtasks: Iterable[SubtaskBrief]) -> dict[str, Any]:
-    """Return a BasicTaskInstance with our fields."""
+def affordable(rows: Iterable[TaskRow]) -> list[int]:
+    """Return the ids of the tasks whose subtasks a list shows: as many as `MAX_BRIEFS` subtasks allow."""
+    shown, left = [], MAX_BRIEFS
+    for row in rows:
+        left -= row.total
+        if left >= 0:
+            shown.append(row.id)
+    return shown
+
+
+def basic(row: TaskRow, subtasks: Iterable[SubtaskBrief] | None) -> dict[str, Any]:
+    """Return a BasicTaskInstance with our fields; None for subtasks that are too many to be listed."""
     shown = _basic(row.id, row.name, row.creator_name, row.object_kind, row.object_id, row.object_name)
     base = row.id * SUBTASKS_PER_TASK
     shown |= {
@@ -38,8 +50,17 @@ def basic(row: TaskRow, subtasks: Iterable[SubtaskBrief]) -> dict[str, Any]:
                 "status": found.status.value,
                 "operation": found.operation.value,
             }
-            for found in subtasks
+            for found in subtasks or ()
         ],
+        "counts": {
+            "total": row.total,
+            "pending": row.pending,
+            "ready": row.ready,
+            "running": row.running,
+            "canceling": row.canceling,
+            "failed": row.failed,
+            "successful": row.successful,
+        },
         "state": row.state.value,
         "direction": row.direction.value,
         "taskType": row.type,
@@ -49,6 +70,8 @@ def basic(row: TaskRow, subtasks: Iterable[SubtaskBrief]) -> dict[str, Any]:
     }
     _some(shown, startTime=iso(row.started_at), finishTime=iso(row.finished_at), step=row.step)
     _some(shown, parent=row.parent, error=row.problem)
+    if subtasks is None:
+        shown["subtasksOmitted"] = True
     return shown
 
 

@@ -168,10 +168,24 @@ class _Task(Shape):
     error: ProblemShape | None = None
 
 
+class Counts(Shape):
+    """How many subtasks there are, and how many in each status."""
+
+    total: int
+    pending: int
+    ready: int
+    running: int
+    canceling: int
+    failed: int
+    successful: int
+
+
 class BasicTask(_Task):
     """BasicTaskInstance; `step` names the subtask the task is at."""
 
     subtasks: list[BasicSubtask]
+    subtasks_omitted: Literal[True] | None = None
+    counts: Counts
     step: str | None = None
 
 

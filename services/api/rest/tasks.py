@@ -8,7 +8,7 @@ from services.api.commands import Asked, Create
 from services.api.rest import query, render
 from services.api.rest.body import idempotency_key, read_object
 from services.api.rest.envelope import ok
-from services.api.rest.errors import Problem
+from services.api.rest.errors import Problem, bad_parameter
 from services.api.rest.policy import needs, principal
 from services.api.rest.ports import Api, api
 from shared.task.refusals import TaskNotFound
@@ -40,8 +40,9 @@ async def listed(request: Request) -> Response:
     found = api(request)
     await reach(found, query.min_seq(request))
     page = await found.reads.tasks(where, page=number, size=size, sort=sort, descending=descending)
-    briefs = await found.reads.briefs(row.id for row in page.contents)
-    contents = [render.basic(row, briefs[row.id]) for row in page.contents]
+    shown = render.affordable(page.contents)
+    briefs = await found.reads.briefs(shown)
+    contents = [render.basic(row, briefs.get(row.id)) for row in page.contents]
     return ok(request, render.page(contents, total=page.total, number=number, size=size, exact=page.total_exact))
 
 
@@ -58,8 +59,11 @@ async def details(request: Request) -> Response:
 
 
 async def reach(found: Api, seq: int | None) -> None:
-    """Wait until the view has reached `seq`. Raises 504 when it does not in time (P9)."""
-    if seq is not None and not await found.reach(seq):
+    """Wait until the view has reached `seq`. Raises 504 when it does not in time (P9), 400 for no position at all."""
+    reached = True if seq is None else await found.reach(seq)
+    if reached is None:
+        raise bad_parameter("min_seq", "is a position that the log has not reached")
+    if not reached:
         raise Problem(
             504,
             1006,

@@ -5,8 +5,15 @@ from typing import Any
 
 import pytest
 
-from shared.messages.commit import VERSION
+from services.api.projection import fold
+from services.api.projection.checkpoint import Checkpoint
+from services.api.projection.write import Unwritable
+from shared.log.fold import apply
+from shared.messages.commit import VERSION, Commit
 from shared.messages.headers import EXPECTED
+from shared.runtime.clock import now
+from shared.task import commands as cmd
+from shared.task.state import Task, TaskState
 from tests.integration.projection.world import World, running, subject
 
 AT = "2026-01-01T00:00:00Z"
@@ -141,16 +148,53 @@ async def test_values_that_a_database_refuses_are_made_fit(world: World) -> None
     await world.verified()
 
 
-async def test_a_commit_that_breaks_the_fold_is_set_aside(world: World) -> None:
-    """A time without a zone cannot be compared: the fault is noted, the task stays as it was, the rest goes on."""
+async def test_a_commit_that_breaks_the_fold_is_set_aside(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault of ours in folding one commit is noted; the task goes on without it, and so does everybody else."""
+
+    def broken(task: Task | None, commit: Commit, seq: int, head: str) -> Task | None:
+        if commit.task == 2 and any(
+            event.type == "task.cancel_requested" for d in commit.decisions for event in d.events
+        ):
+            raise ZeroDivisionError("a fault of ours")
+        return apply(task, commit, seq, head)
+
+    monkeypatch.setattr(fold, "apply", broken)
     async with running(world.projector()):
         await world.finish(1)
-        await _two_failures_with_and_without_a_zone(world, 2)
+        await world.create(2)
+        await world.decide(2, cmd.CancelTask(now()))
+        cursed = world.last
         await world.finish(3)
         await world.seen()
 
-    assert (await world.reads.counts())["SUCCESSFUL"] == 2  # type: ignore[index]  a StrEnum's word is its key
+    [aside] = await world.reads.set_aside()
+    assert (aside.seq, aside.reason, aside.message) == (cursed, "unfoldable", "ZeroDivisionError: a fault of ours")
+    found = await world.reads.task(2)
+    assert found is not None
+    assert (found.task.state, found.task.ignored, found.task.seq) == (TaskState.READY, 1, cursed)
+    assert (await world.reads.counts())[TaskState.SUCCESSFUL] == 2
     await world.verified()
+
+
+async def test_a_commit_that_the_database_refuses_is_set_aside_alone(world: World) -> None:
+    """The batch it came in is cut until it stands alone; what came with it is written."""
+    for task_id in range(1, 6):
+        await world.create(task_id)
+    projector = world.projector()
+    write = projector._writer.write
+
+    async def refuse(batch: fold.Batch, before: Checkpoint | None, after: Checkpoint) -> None:
+        if 3 in batch.after:
+            raise Unwritable("no")
+        await write(batch, before, after)
+
+    projector._writer.write = refuse  # type: ignore[method-assign]
+    async with running(projector):
+        await world.seen()
+
+    [aside] = await world.reads.set_aside()
+    assert (aside.seq, aside.subject, aside.reason) == (3, subject(3), "unwritable")
+    assert [task.id for task in (await world.reads.tasks(descending=False)).contents] == [1, 2, 4, 5]
 
 
 async def test_a_body_at_the_servers_limit_is_projected(world: World) -> None:
@@ -165,26 +209,3 @@ async def test_a_body_at_the_servers_limit_is_projected(world: World) -> None:
     assert found is not None
     assert len(found.task.params["fill"]) == 250_000
     await world.verified()
-
-
-async def _two_failures_with_and_without_a_zone(world: World, task_id: int) -> None:
-    """Commits by hand: two subtasks run, one fails at an aware time and one at a naive one."""
-    node = {"operation": "noop", "timeout_s": 1, "pool": "default", "delivery": "at_least_once"}
-    subtasks = [{"key": key, "name": key, **node} for key in "ab"]
-    plan = {"type": "task.planned", "plan_id": "p", "concurrency": 2, "subtasks": subtasks}
-    start = {"generation": 1, "attempt": 1, "phase": "execute", "executor": "e", "incarnation": "i"}
-    item = {"stamp": "s", "seq": 1}
-    seq = await world.raw(subject(task_id), commit(task_id, created(), plan))
-    prev = await _head(world, task_id)
-    started = [{"type": "subtask.started", "subtask": number, "item": item, **start} for number in (1, 2)]
-    seq = await world.raw(subject(task_id), commit(task_id, *started, prev=prev))
-    for number, at in ((1, AT), (2, AT.rstrip("Z"))):
-        prev = await _head(world, task_id)
-        failed = {"type": "subtask.failed", "subtask": number, "fence": seq, "problem": {"kind": "K", "message": "m"}}
-        await world.raw(subject(task_id), commit(task_id, failed, at=at, prev=prev))
-
-
-async def _head(world: World, task_id: int) -> str:
-    from shared.messages.codec import digest
-
-    return digest((await world.storage.read(task_id))[-1].body)

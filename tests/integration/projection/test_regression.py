@@ -1,4 +1,4 @@
-"""LOG_REGRESSION: a log that has forgotten what the view holds stops everything, and a rebuild settles it (P12, F13)."""
+"""LOG_REGRESSION: a log that has forgotten what the view holds stops everything; a rebuild settles it (P12, F13)."""
 
 import asyncio
 import shutil
@@ -8,8 +8,7 @@ import pytest
 from services.api.projection.checkpoint import LogRegression
 from services.api.projection.rebuild import rebuild
 from shared.messages import subjects
-from shared.runtime.nats import api, connect
-from shared.log.jetstream import JetStreamStorage
+from shared.runtime.nats import api
 from shared.store import streams
 from tests.integration.projection.world import World, running, subject
 from tests.support.eventually import eventually
@@ -54,9 +53,7 @@ async def test_a_stream_made_anew_is_a_regression(world: World) -> None:
     assert "was created at" in await _refused(world, "recreated")
 
 
-async def test_a_log_that_is_shorter_or_different_is_a_regression(
-    world: World, nats_server: NatsServer
-) -> None:
+async def test_a_log_that_is_shorter_or_different_is_a_regression(world: World, nats_server: NatsServer) -> None:
     """An older copy of the store is shorter; once others have written to it, it holds other commits."""
     await _projected(world, 1)
     reconnects = world.client.stats["reconnects"]
@@ -82,9 +79,7 @@ async def test_a_log_that_is_shorter_or_different_is_a_regression(
     assert checkpoint.commit_id in await _refused(world, "different")
 
 
-async def test_a_log_that_changes_under_a_running_projector_stops_it(
-    world: World, nats_server: NatsServer
-) -> None:
+async def test_a_log_that_changes_under_a_running_projector_stops_it(world: World, nats_server: NatsServer) -> None:
     """The comparison is made after every reconnect, also by a process that stands by."""
     runs = [asyncio.create_task(projector.run()) for projector in (world.projector(), world.projector())]
     await world.finish(1)

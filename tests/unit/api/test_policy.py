@@ -1,5 +1,6 @@
 """Every route declares what it needs, and every refusal has its place in the table of errors."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,8 +10,8 @@ from starlette.responses import Response
 from starlette.routing import Mount
 
 from services.api.access import Permission
-from services.api.rest import openapi, routes
-from services.api.rest.errors import STATUSES, status_of
+from services.api.rest import openapi, routes, tasks
+from services.api.rest.errors import STATUSES, Problem, status_of
 from services.api.rest.policy import PUBLIC, needs, policy_of
 from shared.task.refusals import Refusal, VersionMismatch
 
@@ -92,3 +93,17 @@ def test_the_openapi_document_describes_every_route() -> None:
     assert len(seen) == sum(len(methods) for methods in document["paths"].values())
     assert "CreateBody" in document["components"]["schemas"]
     assert document["security"] == openapi.SECURITY
+
+
+@pytest.mark.parametrize(("reached", "status"), [(False, 504), (None, 400)])
+async def test_a_view_that_lags_is_said_so(reached: bool | None, status: int) -> None:
+    """A position not reached in time is 504 (P9), one that the log itself lacks 400."""
+
+    async def reach(seq: int) -> bool | None:
+        return reached
+
+    found: Any = SimpleNamespace(reach=reach)
+    with pytest.raises(Problem) as refused:
+        await tasks.reach(found, 7)
+    assert refused.value.status == status
+    await tasks.reach(found, None)

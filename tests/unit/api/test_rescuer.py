@@ -162,7 +162,6 @@ async def test_more_tasks_than_a_scan_takes_are_reached_by_the_next(monkeypatch:
     desk.queue.items.clear()
     watch = Watch(desk)
     await watch.after(0)
-    monkeypatch.setattr(rescuer, "PAGE", 5)
-    monkeypatch.setattr(rescuer, "MAX_PAGES", 2)
+    monkeypatch.setattr(rescuer, "PAGE", 10)
     found = [await watch.after(15), await watch.after(1), await watch.after(1)]
     assert found == [10, 10, 5]

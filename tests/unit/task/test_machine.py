@@ -496,7 +496,8 @@ class Core(RuleBasedStateMachine):
         except Refusal:
             return
         self.story.commit(verdict.task, first.events, verdict.events)
-        self.ledger.note(before, verdict.task, [*first.events, *verdict.events], self.story.seq)
+        self.ledger.note(before, first.task, first.events, self.story.seq)
+        self.ledger.note(first.task, verdict.task, verdict.events, self.story.seq)
         self._finish_rule(before, first.task, first.events)
         self._finish_rule(first.task, verdict.task, verdict.events)
         met["two in one commit"] += 1

@@ -67,7 +67,7 @@ def upgrade() -> None:
     op.create_index(
         "tasks_by_parent", "tasks", ["parent", "created_seq"], sqlite_where=children, postgresql_where=children
     )
-    unfinished = sa.text("state IN ('INITIALIZING', 'READY', 'RUNNING')")
+    unfinished = sa.text("state NOT IN ('SUCCESSFUL', 'FAILED', 'CANCELLED')")
     op.create_index("tasks_unfinished", "tasks", ["seq"], sqlite_where=unfinished, postgresql_where=unfinished)
     op.create_table(
         "task_labels",
