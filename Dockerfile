@@ -42,7 +42,7 @@ FROM runtime AS api
 ENV OPSLEDGER_HOST=0.0.0.0 OPSLEDGER_PORT=8642
 EXPOSE 8642
 HEALTHCHECK --interval=5s --timeout=4s --start-period=20s --retries=6 \
-  CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(f'http://127.0.0.1:{os.environ[\"OPSLEDGER_PORT\"]}/health/ready', timeout=3)"]
+  CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(f'http://127.0.0.1:{os.environ[\"OPSLEDGER_PORT\"]}/health/live', timeout=3)"]
 ENTRYPOINT ["python", "-m", "services.api"]
 CMD ["serve"]
 

@@ -13,7 +13,6 @@ from typing import Any
 from fastapi import FastAPI
 from faststream.nats import NatsBroker
 from faststream.nats.prometheus import NatsPrometheusMiddleware
-from faststream.nats.security import NatsUserPassword
 from nats.aio.client import Client
 from starlette.types import ASGIApp
 
@@ -43,7 +42,7 @@ from shared.log.transact import TaskLog
 from shared.messages import subjects
 from shared.queue.jetstream import JetStreamQueue
 from shared.runtime.logging import get
-from shared.runtime.nats import check_version, options
+from shared.runtime.nats import broker_options, check_version, without_login
 from shared.store.ids import TaskIds
 from shared.store.kv import Bucket
 from shared.store.logs import LogStore
@@ -70,7 +69,7 @@ class Running:
             logger=None,
             graceful_timeout=1.0,
             middlewares=[NatsPrometheusMiddleware(registry=self.numbers.registry)],
-            **_broker_options(settings.nats_url),
+            **broker_options(settings.nats_url, name="opsledger api"),
         )
 
     @asynccontextmanager
@@ -146,7 +145,7 @@ class Running:
         )
 
     async def _connect(self) -> Client:
-        where = ", ".join(_without_login(server) for server in self._settings.nats_url.split(","))
+        where = ", ".join(without_login(server) for server in self._settings.nats_url.split(","))
         seconds = self._settings.connect_seconds
         try:
             async with asyncio.timeout(seconds):
@@ -205,18 +204,3 @@ def _stale(reads: Reads) -> Callable[[int, int, int], Awaitable[list[Stale]]]:
 
 def _known(storage: JetStreamStorage, task_log: TaskLog, projector: Projector) -> dict[str, Any]:
     return {"created": storage.created, "highest": max(task_log.highest, projector.position.seq)}
-
-
-def _broker_options(url: str) -> dict[str, Any]:
-    """Return the shared connection settings as FastStream takes them: the login apart from the addresses."""
-    found = options(url, name="opsledger api")
-    user, password = found.pop("user", None), found.pop("password", "")
-    if user is not None:
-        found["servers"] = [_without_login(server) for server in found["servers"]]
-        found["security"] = NatsUserPassword(user, password)
-    return found
-
-
-def _without_login(server: str) -> str:
-    scheme, separator, rest = server.strip().rpartition("://")
-    return f"{scheme}{separator}{rest.rpartition('@')[2]}"

@@ -187,6 +187,7 @@ class _Executor:
     async def _until_log_answers(self) -> None:
         """Open the log, waiting for `opsledger init` if need be, and check that it is the one the APIs know."""
         said = False
+        known = self._storage.created
         while True:
             try:
                 await self._storage.open()
@@ -196,26 +197,33 @@ class _Executor:
                     log.warning("no log yet; waiting for it (has `opsledger init` run?)", why=str(problem))
                 said = True
                 await asyncio.sleep(0.5)
+        if known and self._storage.created != known:
+            raise LogRegression(f"TASKS was created {self._storage.created}; the one known here was created {known}.")
         await self._check_log()
 
     async def _check_log(self) -> None:
-        """Ask the APIs which log they know; without one answering go on (an API outage stops no work)."""
+        """Compare the log with what this executor and the APIs have seen; an API outage stops no work.
+
+        What was seen is asked before the log's tail: commits in between must not look like a regression.
+        """
+        seen = self._log.highest
+        answer = await self._ask_api()
         tail = await self._storage.tail()
-        if tail["created"] != self._storage.created or tail["last_seq"] < self._log.highest:
-            raise LogRegression(
-                f"TASKS ends at {tail['last_seq']} and was created {tail['created']}; this executor has seen "
-                f"{self._log.highest} of the one created {self._storage.created}."
-            )
-        try:
-            answer = json.loads(await request(self._broker.connection, subjects.LOG_CHECK, b"{}", timeout=2.0))
-        except (Unreachable, Unanswered, ValueError):
-            return
+        if tail["last_seq"] < seen:
+            raise LogRegression(f"TASKS ends at {tail['last_seq']}; this executor has seen {seen}.")
         created, highest = answer.get("created"), int(answer.get("highest") or 0)
         if created is not None and (created != tail["created"] or highest > tail["last_seq"]):
             raise LogRegression(
                 f"TASKS ends at {tail['last_seq']} and was created {tail['created']}, but the API has seen "
                 f"{highest} of the one created {created}."
             )
+
+    async def _ask_api(self) -> dict[str, Any]:
+        try:
+            answer = json.loads(await request(self._broker.connection, subjects.LOG_CHECK, b"{}", timeout=2.0))
+        except (Unreachable, Unanswered, ValueError):
+            return {}
+        return answer if isinstance(answer, dict) else {}
 
     async def _announce(self) -> None:
         while True:

@@ -6,7 +6,8 @@ that lost its claim (T10).
 """
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from time import monotonic
 
 from services.executor import attempt, outcome
@@ -14,7 +15,7 @@ from services.executor.attempt import Tools
 from services.executor.lease import Lease, Running
 from services.executor.owners import Owners
 from services.executor.planning import plan_commands
-from shared.log.port import Decide, LogUnavailable, Note, Transacted
+from shared.log.port import LogUnavailable, Note, Transacted
 from shared.log.transact import TaskLog
 from shared.messages.commit import By
 from shared.queue.dispatch import due, put_all
@@ -114,14 +115,15 @@ class Chains:
         gone: int | None = None
         hit("executor.before_claim")
         while True:
-            choose = _Choice(self, claimant, item.subtask, gone)
+            at = now()
+            choose = _Choice(self, claimant, item.subtask, gone, at)
             try:
                 if item.subtask == 0:
                     await self._prepare_plan(lease, choose)
                 result = await self._log.transact(
                     item.task_id,
                     choose,
-                    self._note(),
+                    self._note(at),
                     at_least=item.after,
                     fresh=delivery.delivered > 1,
                     patience=max(1.0, lease.left),
@@ -166,12 +168,12 @@ class Chains:
         if waited < NOBODY_OFFERS_AFTER or await self._owners.offered("operation", refusal.operation, refusal.pool):
             raise _Elsewhere(NOT_MINE_DELAY)
         claim = cmd.Claim(refusal.number, self._claimant(lease), now())
-        held = self._next(await self._transact(lease, lambda task: decide(task, claim)), pending)
+        held = self._next(await self._transact(lease, claim), pending)
         if held is None:
             return None
         failed = outcome.not_offered(refusal.operation, refusal.pool)
         settle = cmd.Settle(held.number, held.fence, failed, now())
-        self._next(await self._transact(lease, lambda task: decide(task, settle)), pending)
+        self._next(await self._transact(lease, settle), pending)
         return None
 
     async def _prepare_plan(self, lease: Lease, choose: "_Choice") -> None:
@@ -191,7 +193,7 @@ class Chains:
             log.warning("plan not to be had yet", task=task.id, why=str(problem))
             raise _Elsewhere(NOT_MINE_DELAY) from problem
         for part in parts:
-            await self._transact(lease, lambda current, part=part: decide(current, part))  # type: ignore[misc]
+            await self._transact(lease, part)
         choose.plan = last
 
     # ---- one link -------------------------------------------------------------------------------------------
@@ -211,11 +213,12 @@ class Chains:
             if lease.stopping is not None:
                 lease.stopping.cancel()
                 lease.stopping = None
-        settle = cmd.Settle(held.number, held.fence, result, now())
-        onward = cmd.ClaimNext(self._claimant(lease), self.me.pools, self.me.operations, now())
-        commands: tuple[cmd.Command, ...] = (settle,) if self.draining or lease.releasing else (settle, onward)
+        at = now()
+        settle = cmd.Settle(held.number, held.fence, result, at)
+        onward = cmd.ClaimNext(self._claimant(lease), self.me.pools, self.me.operations, at)
+        commands: tuple[cmd.ExecutorCommand, ...] = (settle,) if self.draining or lease.releasing else (settle, onward)
         try:
-            done = await self._transact(lease, lambda task: decide(task, *commands))
+            done = await self._transact(lease, *commands)
         except StaleFence:
             again = await self._mine(lease)
             if again is None:
@@ -233,10 +236,13 @@ class Chains:
                 return Held(task, subtask.number, claim.fence)
         return None
 
-    async def _transact(self, lease: Lease, deciding: Decide) -> Transacted:
-        """Commit while the lease is good."""
+    async def _transact(self, lease: Lease, *commands: cmd.ExecutorCommand) -> Transacted:
+        """Commit commands as one decision, while the lease is good. They share one time: the decision's."""
         result = await self._log.transact(
-            lease.delivery.item.task_id, deciding, self._note(), patience=max(0.5, lease.left)
+            lease.delivery.item.task_id,
+            lambda task: decide(task, *commands),
+            self._note(commands[0].at),
+            patience=max(0.5, lease.left),
         )
         lease.renewed(monotonic())
         return result
@@ -277,31 +283,33 @@ class Chains:
         item = Item(stamp=lease.delivery.stamp, seq=lease.delivery.seq, delivery=lease.delivery.delivered)
         return cmd.Claimant(self.me.incarnation, self.me.name, item)
 
-    def _note(self) -> Note:
-        return Note(commit_id(), now(), self._by)
+    def _note(self, at: datetime) -> Note:
+        return Note(commit_id(), at, self._by)
 
 
 class _Choice:
     """Decides what a delivery may claim: what rode on it before, the subtask it names, or the plan's first one."""
 
-    def __init__(self, chains: Chains, claimant: cmd.Claimant, number: int, gone: int | None) -> None:
+    def __init__(self, chains: Chains, claimant: cmd.Claimant, number: int, gone: int | None, at: datetime) -> None:
         self._me = chains.me
         self._claimant = claimant
         self._number = number
         self._gone = gone
+        self._at = at
         self.plan: cmd.RecordPlan | cmd.FailPlan | None = None
 
     def __call__(self, task: Task | None) -> Verdict:
-        at = now()
+        at = self._at
         if task is None:
             raise TaskNotFound("The task does not exist.")
         number = self._riding(task)
         if number is None and self._number == 0:
             if self.plan is None or task.state is not TaskState.INITIALIZING:
                 raise NotReady(f"Task {task.id} has its plan.")
-            if isinstance(self.plan, cmd.FailPlan):
-                return decide(task, self.plan)
-            return decide(task, self.plan, cmd.ClaimNext(self._claimant, self._me.pools, self._me.operations, at))
+            plan = replace(self.plan, at=at)
+            if isinstance(plan, cmd.FailPlan):
+                return decide(task, plan)
+            return decide(task, plan, cmd.ClaimNext(self._claimant, self._me.pools, self._me.operations, at))
         number = self._number if number is None else number
         subtask = task.find(number)
         if (

@@ -44,7 +44,7 @@ class TaskLog:
     `cache_weight` bounds what is kept in memory, in subtasks of all tasks together.
     """
 
-    def __init__(self, storage: Storage, *, patience: float = 10.0, cache_weight: int = 150_000) -> None:
+    def __init__(self, storage: Storage, *, patience: float = 10.0, cache_weight: int = 60_000) -> None:
         self.storage = storage
         self.patience = patience
         self.highest = 0

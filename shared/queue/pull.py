@@ -184,8 +184,6 @@ class Puller:
             return
         self._asked = max(0, self._asked - int(found.get("Nats-Pending-Messages", "0")))
         if status not in {"404", "408"}:
-            text = found.get("Description", "")
-            if status != "409" or "Max" not in text:  # deleted, or nobody serves it
-                log.warning("pull ended", pool=self._pool, status=status, why=text)
-                self._consumer = None
+            log.warning("pull ended", pool=self._pool, status=status, why=found.get("Description", ""))
+            self._consumer = None  # looked up again, and nothing counts as asked for any more
         self._wake.set()

@@ -64,12 +64,13 @@ def broker_options(url: str, *, name: str) -> dict[str, Any]:
     found = options(url, name=name)
     user, password = found.pop("user", None), found.pop("password", "")
     if user is not None:
-        found["servers"] = [_without_login(server) for server in found["servers"]]
+        found["servers"] = [without_login(server) for server in found["servers"]]
         found["security"] = NatsUserPassword(user, password)
     return found
 
 
-def _without_login(server: str) -> str:
+def without_login(server: str) -> str:
+    """Return an address without its credentials: fit to be shown."""
     scheme, separator, rest = server.rpartition("://")
     return f"{scheme}{separator}{rest.rpartition('@')[2]}"
 

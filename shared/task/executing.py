@@ -96,6 +96,9 @@ def _take_over(verdict: Verdict, subtask: Subtask, command: cmd.Claim) -> None:
     verdict.emit(_abandoned(subtask, claim, _LOST.format(claim.executor), ev.SubtaskLost), command.at)
 
 
+MAX_LOSSES = 10
+"""How many executors one generation of a subtask may take down before it fails instead of taking the next (T13)."""
+
 _LOST = "Executor {} was lost while it ran this"
 _STOPPED = "The executor was stopped while it ran this, and it must not run twice by itself"
 
@@ -116,6 +119,10 @@ def _abandoned(
         return ev.SubtaskFailed(
             subtask=number, fence=fence, problem=ev.Problem(kind="UNKNOWN_OUTCOME", message=message)
         )
+    if again is ev.SubtaskLost and subtask.losses >= MAX_LOSSES:
+        message = f"{why}, as {subtask.losses} others were before: it seems to take its executor down."
+        problem = ev.Problem(kind="EXECUTOR_LOST", message=message)
+        return ev.SubtaskFailed(subtask=number, fence=fence, problem=problem)
     return again(subtask=number, fence=fence)
 
 

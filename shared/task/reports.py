@@ -164,6 +164,7 @@ def _handed_back(task: Task, event: ev.SubtaskLost | ev.SubtaskReleased, at: dat
     subtask = _held(task, event.subtask, event.fence)
     if subtask is None or subtask.status is not RUNNING:
         return False
+    subtask.losses += isinstance(event, ev.SubtaskLost)
     ready(task, subtask, at)
     return True
 

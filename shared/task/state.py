@@ -85,6 +85,8 @@ class Subtask:
     """How often it was executed (OCP's `runTime`)."""
     tries: int = 0
     """How often it was executed in this generation: what the retry budget counts."""
+    losses: int = 0
+    """How many executors were lost over it in this generation."""
     ran_generation: int = 1
     """The generation it last executed in: an undo gets the token of what it undoes."""
     claim: Claim | None = None

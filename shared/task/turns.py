@@ -108,7 +108,7 @@ def _rollback_requested(task: Task, event: ev.TaskRollbackRequested, at: datetim
         if subtask.touched:
             subtask.operation = Operation.ROLLBACK
             subtask.generation += 1
-            subtask.tries = 0
+            subtask.tries = subtask.losses = 0
             if not subtask.to_undo:
                 subtask.to_undo = True
                 task.waiting_undo += 1
@@ -148,7 +148,7 @@ def _again(task: Task, subtask: Subtask, at: datetime, *, limited: bool = True) 
     """An operator's retry: one generation up; past the concurrency limit it waits its turn as PENDING."""
     subtask.operation = Operation.RETRY
     subtask.generation += 1
-    subtask.tries = 0
+    subtask.tries = subtask.losses = 0
     subtask.retry_at = None
     subtask.finished_at = None
     subtask.undo_first = subtask.touched and subtask.plan.has_undo

@@ -134,6 +134,7 @@ def test_killed_api_creates_one_task(up: Up, rest: Rest, tmp_path: Path, place: 
 
 def replica_url(folder: Path, pid: int) -> str:
     """Return the address a joined API says it listens on."""
+
     def listening() -> list[int]:
         assert folder.exists()
         found = psutil.Process(pid).net_connections(kind="tcp")

@@ -86,7 +86,7 @@ class _Turn:
 class Folder:
     """Folds batches. `cache_weight` bounds what is kept: 5 for a task and 1 for each subtask, about 1 kB each."""
 
-    def __init__(self, storage: JetStreamStorage, *, cache_weight: int = 100_000) -> None:
+    def __init__(self, storage: JetStreamStorage, *, cache_weight: int = 60_000) -> None:
         self._storage = storage
         self._cache: OrderedDict[int, Task | None] = OrderedDict()
         self._limit = cache_weight

@@ -71,7 +71,7 @@ def command(task: Task, choice: int, number: int) -> cmd.Command:
     outcomes = (cmd.Succeeded(7), cmd.Undone(), cmd.Failed(PROBLEM), cmd.Cancelled(), cmd.Released())
     commands: tuple[cmd.Command, ...] = (
         cmd.Claim(number, WHO, at),
-        cmd.Claim(number, WHO, at, redelivered=True),
+        cmd.Claim(number, WHO, at, owner_gone=fence),
         *(cmd.Settle(number, fence, outcome, at) for outcome in outcomes),
         cmd.Settle(number, fence, outcomes[0], at),
         cmd.RetryTask(at),

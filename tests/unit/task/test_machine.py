@@ -27,6 +27,7 @@ from shared.task import commands as cmd
 from shared.task import events as ev
 from shared.task.decide import decide
 from shared.task.evolve import evolve
+from shared.task.executing import MAX_LOSSES
 from shared.task.plan import PlannedSubtask
 from shared.task.refusals import ClaimedElsewhere, NotReady, Refusal, StaleFence
 from shared.task.state import Direction, Operation, Subtask, SubtaskStatus, Task, TaskState
@@ -389,6 +390,9 @@ class Core(RuleBasedStateMachine):
             assert after.status is FAILED
             assert after.problem is not None
             assert after.problem.kind == "UNKNOWN_OUTCOME"
+        elif before.losses >= MAX_LOSSES:
+            assert after.problem is not None
+            assert after.problem.kind == "EXECUTOR_LOST"
         else:
             assert after.status is RUNNING
             assert (after.generation, after.claim and after.claim.phase) == (before.generation, claim.phase)
