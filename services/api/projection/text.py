@@ -18,6 +18,7 @@ When = Callable[[datetime | None], Any]
 
 _BIGGEST = 2**63 - 1
 _EARLIEST, _LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+_FIRST, _LAST = (_EARLIEST - EPOCH) // MICROSECOND, (_LATEST - EPOCH) // MICROSECOND
 
 
 def clean(text: str) -> str:
@@ -68,6 +69,11 @@ def utc(moment: datetime | None) -> datetime | None:
 
 
 def micros(moment: datetime | None) -> int | None:
-    """Return microseconds since 1970."""
-    found = utc(moment)
-    return None if found is None else (found - EPOCH) // MICROSECOND
+    """Return microseconds since 1970, within the calendar."""
+    if moment is None:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    span = moment - EPOCH  # quicker than to turn the moment into UTC first
+    found = (span.days * 86_400 + span.seconds) * 1_000_000 + span.microseconds
+    return _FIRST if found < _FIRST else min(found, _LAST)
