@@ -196,8 +196,7 @@ def _reach(storage: JetStreamStorage, task_log: TaskLog, projector: Projector) -
 
 def _stale(reads: Reads) -> Callable[[int, int, int], Awaitable[list[Stale]]]:
     async def stale(before: int, behind: int, limit: int) -> list[Stale]:
-        found = await reads.stale(before, limit)
-        return [Stale(row.id, row.seq) for row in found if row.seq > behind]
+        return [Stale(task_id, seq) for task_id, seq in await reads.stale(before, limit, after_seq=behind)]
 
     return stale
 

@@ -56,8 +56,13 @@ def remember(task: Task, decision: Decision, seq: int) -> None:
     task.keys = {**task.keys, decision.key: use}
 
 
-def fold(messages: Iterable[Stored], task: Task | None = None) -> tuple[Task | None, int]:
-    """Fold messages of one task onto `task` without changing it; return the new state and the last sequence read."""
+def fold(
+    messages: Iterable[Stored], task: Task | None = None, *, task_id: int | None = None
+) -> tuple[Task | None, int]:
+    """Fold messages of one task onto `task` without changing it; return the new state and the last sequence read.
+
+    `task_id`: whose subject they come from; a commit of another task that strayed there is skipped.
+    """
     draft = task.draft() if task is not None else None
     seq = task.seq if task is not None else 0
     for message in messages:
@@ -65,6 +70,8 @@ def fold(messages: Iterable[Stored], task: Task | None = None) -> tuple[Task | N
         try:
             commit = decode(message.body)
         except Undecodable:
+            commit = None
+        if commit is None or (task_id is not None and commit.task != task_id):
             if draft is not None:
                 draft.ignored += 1
                 draft.seq = seq

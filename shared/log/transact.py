@@ -222,7 +222,7 @@ class TaskLog:
         messages = await _patiently(lambda: self.storage.read(task_id, seq), deadline)
         if not messages:
             return task, seq
-        folded, last = fold(messages, task)
+        folded, last = fold(messages, task, task_id=task_id)
         self.highest = max(self.highest, last)
         if (folded is None or folded.ignored > (task.ignored if task is not None else 0)) and too_new(messages):
             raise LogTooNew(

@@ -18,7 +18,7 @@ def configure(level: str = "info", *, service: str, stream: TextIO | None = None
         structlog.stdlib.ExtraAdder(),
     ]
     end: list[Any] = (
-        [structlog.dev.ConsoleRenderer(colors=True)]
+        [structlog.dev.ConsoleRenderer(colors=True, exception_formatter=structlog.dev.plain_traceback)]
         if out.isatty()
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
     )

@@ -119,11 +119,15 @@ class Reads:
                     found[row["task_id"]].append(SubtaskBrief.of(row))
         return found
 
-    async def stale(self, before_seq: int, limit: int = 500) -> list[TaskRow]:
-        """Return unfinished tasks without a commit behind sequence `before_seq`, the longest silent first (rescuer)."""
-        query = select(*_TASK).where(UNFINISHED, tasks.c.seq <= before_seq).order_by(tasks.c.seq).limit(limit)
+    async def stale(self, before_seq: int, limit: int = 500, *, after_seq: int = 0) -> list[tuple[int, int]]:
+        """Return (id, last sequence) of unfinished tasks silent since `before_seq`, the longest silent first (rescuer).
+
+        `after_seq`: go on behind this sequence, where an earlier page ended.
+        """
+        silent = (UNFINISHED, tasks.c.seq > after_seq, tasks.c.seq <= before_seq)
+        query = select(tasks.c.id, tasks.c.seq).where(*silent).order_by(tasks.c.seq).limit(limit)
         async with reading(self._engine) as connection:
-            return [TaskRow.of(row) for row in (await connection.execute(query)).mappings()]
+            return [(row.id, row.seq) for row in await connection.execute(query)]
 
     async def counts(self) -> dict[TaskState, int]:
         """Return how many tasks are in each state, deleted ones left out."""

@@ -155,10 +155,12 @@ async def test_the_rescuer_finds_silent_unfinished_tasks(filled: World) -> None:
     """Unfinished ones without a commit behind a position, the longest silent first, found through their own index."""
     silent = await filled.reads.stale(filled.last)
     one = await filled.reads.stale(filled.last, limit=1)
-    none = await filled.reads.stale(silent[0].seq - 1)
+    rest = await filled.reads.stale(filled.last, after_seq=one[0][1])
+    none = await filled.reads.stale(silent[0][1] - 1)
 
-    assert [task.id for task in silent] == [3, 4, 6]
-    assert [task.id for task in one] == [3]
+    assert [task_id for task_id, _ in silent] == [3, 4, 6]
+    assert [task_id for task_id, _ in one] == [3]
+    assert [task_id for task_id, _ in rest] == [4, 6]
     assert none == []
     if filled.engine.dialect.name == "sqlite":
         async with filled.engine.connect() as connection:
