@@ -175,7 +175,11 @@ class Puller:
         if self._free() <= 0:  # an old request was answered late
             await delivery.nak(0.0)
             return
-        self._take(delivery)
+        try:
+            self._take(delivery)
+        except Exception:  # the client library would swallow it, and the item would wait in silence
+            log.exception("an item could not be taken", item=item.subject)
+            await delivery.nak(EXPIRES)
 
     def _status(self, message: Msg) -> None:
         found = message.headers or {}

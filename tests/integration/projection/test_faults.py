@@ -62,8 +62,11 @@ async def test_a_deleted_consumer_is_made_again(world: World) -> None:
         await world.finish(2)
         await world.seen()
 
+    async def gone() -> bool:
+        return not await _consumers(world)
+
     assert projector.feeds == 2
-    assert not await _consumers(world)
+    await eventually(gone, what="no consumer is left behind")
     await world.verified()
 
 
