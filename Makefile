@@ -26,7 +26,7 @@ run: .venv/ready ## start everything on this machine, inspect this host, stay up
 	@$(BIN)/opsledger up
 
 test: .venv/ready ## all tests but the long ones
-	@$(BIN)/python -m pytest -m "not long" -q -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -m "not long" -n 2 --dist loadgroup
 
 test-long: .venv/ready ## the tests that take minutes: faults, clusters, sizes
 	@$(BIN)/python -m pytest -m long

@@ -6,12 +6,13 @@ that lost its claim (T10).
 """
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
 
 from services.executor import attempt, outcome
 from services.executor.attempt import Tools
+from services.executor.choice import Choice, NotOffered, same_item
 from services.executor.lease import Lease, Running
 from services.executor.owners import Owners
 from services.executor.planning import plan_commands
@@ -25,10 +26,10 @@ from shared.runtime.failpoint import hit
 from shared.runtime.logging import get
 from shared.store.objects import ResultsUnavailable
 from shared.task import commands as cmd
-from shared.task.decide import Verdict, decide
+from shared.task.decide import decide
 from shared.task.events import Item
 from shared.task.refusals import ClaimedElsewhere, NotReady, NotYet, Refusal, StaleFence, TaskNotFound
-from shared.task.state import SubtaskStatus, Task, TaskState
+from shared.task.state import Task, TaskState
 
 NOT_MINE_DELAY = 5.0
 NOBODY_OFFERS_AFTER = 60.0
@@ -116,7 +117,7 @@ class Chains:
         hit("executor.before_claim")
         while True:
             at = now()
-            choose = _Choice(self, claimant, item.subtask, gone, at)
+            choose = Choice(self.me.operations, self.me.pools, claimant, item.subtask, gone, at)
             try:
                 if item.subtask == 0:
                     await self._prepare_plan(lease, choose)
@@ -135,7 +136,7 @@ class Chains:
                 return await self._leave(refusal, claimant.item, item.task_id, pending)
             except NotYet as refusal:
                 raise _Elsewhere(max(0.05, float(refusal.target["retryAt"]) - now().timestamp())) from None
-            except _NotOffered as refusal:
+            except NotOffered as refusal:
                 return await self._not_mine(lease, refusal, pending)
             except (NotReady, TaskNotFound, Refusal):
                 self._dispatch_all(item.task_id, pending)
@@ -160,9 +161,9 @@ class Chains:
     def _rides(self, task_id: int, item: Item, fence: int) -> bool:
         task = self._log.cached(task_id)
         claims = [subtask.claim for subtask in task.subtasks] if task is not None else []
-        return any(c is not None and c.fence == fence and _same(c.item, item) for c in claims)
+        return any(c is not None and c.fence == fence and same_item(c.item, item) for c in claims)
 
-    async def _not_mine(self, lease: Lease, refusal: "_NotOffered", pending: list[asyncio.Task[None]]) -> Held | None:
+    async def _not_mine(self, lease: Lease, refusal: NotOffered, pending: list[asyncio.Task[None]]) -> Held | None:
         """A rolling upgrade must not fail tasks: give it back, and fail it only when nobody offers it for long."""
         waited = refusal.waited
         if waited < NOBODY_OFFERS_AFTER or await self._owners.offered("operation", refusal.operation, refusal.pool):
@@ -176,7 +177,7 @@ class Chains:
         self._next(await self._transact(lease, settle), pending)
         return None
 
-    async def _prepare_plan(self, lease: Lease, choose: "_Choice") -> None:
+    async def _prepare_plan(self, lease: Lease, choose: Choice) -> None:
         """Make the plan outside of the decision, since it may read the object store; commit all but its last part."""
         task = await self._log.load(
             lease.delivery.item.task_id, at_least=lease.delivery.item.after, fresh=lease.delivery.delivered > 1
@@ -285,65 +286,6 @@ class Chains:
 
     def _note(self, at: datetime) -> Note:
         return Note(commit_id(), at, self._by)
-
-
-class _Choice:
-    """Decides what a delivery may claim: what rode on it before, the subtask it names, or the plan's first one."""
-
-    def __init__(self, chains: Chains, claimant: cmd.Claimant, number: int, gone: int | None, at: datetime) -> None:
-        self._me = chains.me
-        self._claimant = claimant
-        self._number = number
-        self._gone = gone
-        self._at = at
-        self.plan: cmd.RecordPlan | cmd.FailPlan | None = None
-
-    def __call__(self, task: Task | None) -> Verdict:
-        at = self._at
-        if task is None:
-            raise TaskNotFound("The task does not exist.")
-        number = self._riding(task)
-        if number is None and self._number == 0:
-            if self.plan is None or task.state is not TaskState.INITIALIZING:
-                raise NotReady(f"Task {task.id} has its plan.")
-            plan = replace(self.plan, at=at)
-            if isinstance(plan, cmd.FailPlan):
-                return decide(task, plan)
-            return decide(task, plan, cmd.ClaimNext(self._claimant, self._me.pools, self._me.operations, at))
-        number = self._number if number is None else number
-        subtask = task.find(number)
-        if (
-            subtask is not None
-            and subtask.status is SubtaskStatus.READY
-            and subtask.plan.operation not in self._me.operations
-        ):
-            since = subtask.ready_at or task.created_at
-            raise _NotOffered(number, subtask.plan.operation, subtask.plan.pool, (at - since).total_seconds())
-        return decide(task, cmd.Claim(number, self._claimant, at, self._gone))
-
-    def _riding(self, task: Task) -> int | None:
-        item = self._claimant.item
-        for subtask in task.subtasks:
-            if subtask.claim is not None and _same(subtask.claim.item, item):
-                return subtask.number
-        return None
-
-
-def _same(one: Item, other: Item) -> bool:
-    return one.seq == other.seq and one.stamp == other.stamp
-
-
-class _NotOffered(Refusal):
-    """This executor does not have the operation."""
-
-    kind = "not_offered"
-
-    def __init__(self, number: int, operation: str, pool: str, waited: float) -> None:
-        super().__init__(f"operation {operation} is not offered here")
-        self.number = number
-        self.operation = operation
-        self.pool = pool
-        self.waited = waited
 
 
 class _Elsewhere(Exception):  # noqa: N818  a way out, not an error
