@@ -11,6 +11,7 @@ from services.executor.catalog import discover
 from services.executor.liveness import cards
 from services.executor.settings import Settings
 from shared.runtime import logging
+from shared.runtime.garbage import collect_seldom
 
 EXIT_REGRESSION = 3
 
@@ -31,6 +32,7 @@ def main(argv: list[str]) -> int:
         print("usage: python -m services.executor [cards]", file=sys.stderr)  # noqa: T201
         return 2
     logging.configure(settings.log_level, service="executor")
+    collect_seldom()
     try:
         return uvloop.run(run(settings))
     except LogRegression as regression:

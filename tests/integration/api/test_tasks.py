@@ -250,8 +250,11 @@ async def test_numbers_and_documentation_are_served(api: ServedApi) -> None:
 
 async def test_the_api_says_which_log_it_knows(api: ServedApi) -> None:
     """Executors ask `log.check` before they run anything (P12)."""
+    await api.create(plan())
+
     answer = from_json((await api.nats.request(subjects.LOG_CHECK, b"{}", timeout=2)).data)
     info = await jetstream(api.nats, f"STREAM.INFO.{subjects.TASKS}")
+
     assert answer["created"] == info["created"]
     assert 0 < answer["highest"] <= info["state"]["last_seq"]
 
