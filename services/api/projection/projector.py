@@ -17,7 +17,8 @@ from services.api.projection.faults import ViewUnavailable
 from services.api.projection.feed import Feed, FeedBroken, Message
 from services.api.projection.fold import Applied, Batch, Folder, put_aside
 from services.api.projection.position import Position
-from services.api.projection.write import Displaced, Unwritable, Writer, writer_for
+from services.api.projection.write import Displaced, Unwritable, Writer
+from services.api.projection.writer import writer_for
 from shared.log.jetstream import JetStreamStorage
 from shared.log.port import NotStored
 from shared.runtime.logging import get

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from sqlalchemy import Table
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.api.projection.checkpoint import Checkpoint
 from services.api.projection.fold import Batch
@@ -55,17 +54,6 @@ class Writer(Protocol):
 
     async def release(self) -> None:
         """Stop being the writer; a lost connection does not matter."""
-
-
-def writer_for(engine: AsyncEngine) -> Writer:
-    """Return the writer for the engine's database. PostgreSQL's driver is an optional part, imported when needed."""
-    if engine.dialect.name == "sqlite":
-        from services.api.projection.write_sqlite import SqliteWriter  # noqa: PLC0415  they import this module
-
-        return SqliteWriter(engine)
-    from services.api.projection.write_postgres import PostgresWriter  # noqa: PLC0415  likewise
-
-    return PostgresWriter(engine)
 
 
 @dataclass(slots=True)
