@@ -73,7 +73,7 @@ async def _catalog(bucket: Bucket, cards: list[dict[str, Any]]) -> None:
         kind = entry["kind"]
         model: type[OperationCard | TypeCard] = OperationCard if kind == "operation" else TypeCard
         card = model.model_validate(entry["card"])
-        key = f"{kind}/{card.name}/{card.pool}"
+        key = subjects.card(kind, card.name, card.pool)
         value = json.dumps(card.model_dump(mode="json"), sort_keys=True).encode()
         known = await bucket.get(key)
         if known is None or known.value != value:

@@ -56,7 +56,7 @@ async def run(settings: Settings) -> int:
     app = FastStream(broker, logger=None)
     app.after_startup(executor.start)
     app.on_shutdown(executor.stop)
-    stopping = asyncio.create_task(_run_app(app))
+    stopping = asyncio.create_task(app.run())
     failing = asyncio.create_task(executor.failed.wait())
     try:
         await asyncio.wait({stopping, failing}, return_when=asyncio.FIRST_COMPLETED)
@@ -67,10 +67,6 @@ async def run(settings: Settings) -> int:
     if executor.problem is not None:
         raise executor.problem
     return 0
-
-
-async def _run_app(app: FastStream) -> None:
-    await app.run()
 
 
 class _Executor:

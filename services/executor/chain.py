@@ -28,7 +28,7 @@ from shared.store.objects import ResultsUnavailable
 from shared.task import commands as cmd
 from shared.task.decide import decide
 from shared.task.events import Item
-from shared.task.refusals import ClaimedElsewhere, NotReady, NotYet, Refusal, StaleFence, TaskNotFound
+from shared.task.refusals import ClaimedElsewhere, NotYet, Refusal, StaleFence
 from shared.task.state import Task, TaskState
 
 NOT_MINE_DELAY = 5.0
@@ -138,7 +138,7 @@ class Chains:
                 raise _Elsewhere(max(0.05, float(refusal.target["retryAt"]) - now().timestamp())) from None
             except NotOffered as refusal:
                 return await self._not_mine(lease, refusal, pending)
-            except (NotReady, TaskNotFound, Refusal):
+            except Refusal:  # nothing to claim, and the leader confirmed it
                 self._dispatch_all(item.task_id, pending)
                 return None
             lease.renewed(monotonic())

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from services.executor.catalog import Catalog
-from services.executor.owners import card_key
+from shared.messages import subjects
 from shared.runtime.clock import now
 from shared.runtime.logging import get
 from shared.store.kv import Bucket, BucketUnavailable
@@ -55,7 +55,7 @@ class Liveness:
         """Publish the cards and the first entry. Raises `BucketUnavailable`."""
         for pool in self._pools:
             for kind, card in cards(self._offers, pool):
-                key = card_key(kind, str(card["name"]), str(card["pool"]))
+                key = subjects.card(kind, str(card["name"]), str(card["pool"]))
                 value = json.dumps(card, sort_keys=True).encode()
                 known = await self._catalog.get(key)
                 if known is None or known.value != value:

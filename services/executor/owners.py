@@ -8,12 +8,8 @@ import json
 from time import monotonic
 from typing import Any
 
+from shared.messages import subjects
 from shared.store.kv import Bucket, BucketUnavailable, Entry
-
-
-def card_key(kind: str, name: str, pool: str) -> str:
-    """Return the catalogue's key of a card; `kind` is `operation` or `type`."""
-    return f"{kind}/{name}/{pool}"
 
 
 class Owners:
@@ -49,7 +45,7 @@ class Owners:
     async def offered(self, kind: str, name: str, pool: str) -> bool:
         """Whether the catalogue has the operation or type for this pool. Not knowing counts as yes."""
         try:
-            entry = await self._catalog.get(card_key(kind, name, pool))
+            entry = await self._catalog.get(subjects.card(kind, name, pool))
         except BucketUnavailable:
             return True
         return entry is not None and entry.value is not None

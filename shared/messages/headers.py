@@ -3,7 +3,6 @@
 MESSAGE_ID = "Nats-Msg-Id"
 EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 INCREMENT = "Nats-Incr"
-SUBJECT = "Nats-Subject"
 SEQUENCE = "Nats-Sequence"
 TIME = "Nats-Time-Stamp"
 TRACE = "traceparent"

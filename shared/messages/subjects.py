@@ -54,3 +54,8 @@ def nudge(incarnation: str) -> str:
 def status_event(kind: str) -> str:
     """Return the subject of published status events of a type (core NATS, at most once)."""
     return f"events.{kind}"
+
+
+def card(kind: str, name: str, pool: str) -> str:
+    """Return the key of a card in KV `catalog`; `kind` is `operation` or `type`."""
+    return f"{kind}/{name}/{pool}"

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -15,8 +14,6 @@ from nats.errors import TimeoutError as NatsTimeoutError
 
 MINIMUM_SERVER = (2, 15, 0)
 """Older servers have known bugs that lose what was acknowledged (reliability page §1)."""
-
-Callback = Callable[[], Awaitable[None]]
 
 
 class Unreachable(Exception):  # noqa: N818  what the world did
