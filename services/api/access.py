@@ -1,5 +1,7 @@
 """Who may do what: roles, users, tokens, and how their secrets are kept. Knows neither HTTP nor where records lie.
 
+A role says what may be done, the teams whose tasks it may be done to: a task belongs to the team in its label `team`.
+
 Passwords are stored as scrypt hashes with a salt each, tokens (256 random bits, shown once) as SHA-256: a random token
 needs no slow hash. Records are JSON under `user/<name>` and `token/<id>` in KV `access`.
 """
@@ -7,6 +9,7 @@ needs no slow hash. Records are JSON under `user/<name>` and `token/<id>` in KV 
 import hashlib
 import hmac
 import secrets
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Final
@@ -26,7 +29,9 @@ class Permission(StrEnum):
     """What a route asks for."""
 
     READ = "read"
+    OPERATE = "operate"
     MANAGE = "manage"
+    AUDIT = "audit"
     ADMINISTER = "administer"
 
 
@@ -34,15 +39,38 @@ class Role(StrEnum):
     """What a user or a token is given, after OCP's roles."""
 
     TASK_VIEWER = "TASK_VIEWER"
+    TASK_OPERATOR = "TASK_OPERATOR"
     TASK_MANAGER = "TASK_MANAGER"
+    AUDIT_VIEWER = "AUDIT_VIEWER"
     ADMIN = "ADMIN"
 
 
 GRANTS: Final = {
     Role.TASK_VIEWER: frozenset({Permission.READ}),
-    Role.TASK_MANAGER: frozenset({Permission.READ, Permission.MANAGE}),
+    Role.TASK_OPERATOR: frozenset({Permission.READ, Permission.OPERATE}),
+    Role.TASK_MANAGER: frozenset({Permission.READ, Permission.OPERATE, Permission.MANAGE}),
+    Role.AUDIT_VIEWER: frozenset({Permission.READ, Permission.AUDIT}),
     Role.ADMIN: frozenset(Permission),
 }
+COMMANDS: Final[Mapping[str, Permission]] = {
+    "create": Permission.MANAGE,
+    "retry": Permission.OPERATE,
+    "skip": Permission.OPERATE,
+    "cancel": Permission.OPERATE,
+    "rollback": Permission.MANAGE,
+    "delete": Permission.MANAGE,
+}
+"""What each command asks for, on a task or a subtask, whichever door it comes in by."""
+
+TEAM: Final = "team"
+"""The label that says whose a task is."""
+Teams = frozenset[str] | None
+"""The teams whose tasks somebody sees; None: everybody's."""
+
+
+def within(teams: Teams, labels: Mapping[str, str]) -> bool:
+    """Whether somebody of these teams sees a task with these labels."""
+    return teams is None or labels.get(TEAM) in teams
 
 
 class Principal(BaseModel):
@@ -52,6 +80,7 @@ class Principal(BaseModel):
 
     name: str
     role: Role
+    teams: Teams = None
 
     def may(self, permission: Permission) -> bool:
         """Whether the role grants it; what is not granted is denied."""
@@ -64,10 +93,11 @@ class _Record(BaseModel):
     name: Login
     role: Role
     created_at: datetime
+    teams: Teams = None
 
     def principal(self) -> Principal:
         """Return whom the record stands for."""
-        return Principal(name=self.name, role=self.role)
+        return Principal(name=self.name, role=self.role, teams=self.teams)
 
 
 class UserRecord(_Record):

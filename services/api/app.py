@@ -18,10 +18,12 @@ from starlette.types import ASGIApp
 
 from services.api.background import Background
 from services.api.bus import log_check
+from services.api.bus.nudge import ExecutorNudges
 from services.api.bus.status import StatusEvents
 from services.api.catalog import Catalog
 from services.api.commands import Commands
 from services.api.connection import CannotStart, open_log, watch
+from services.api.creator import Creator
 from services.api.credentials import Credentials
 from services.api.keys import Keys
 from services.api.numbers import Numbers
@@ -107,7 +109,8 @@ class Running:
         await catalog.load()
         await credentials.load()
         keys = Keys(Bucket(client, subjects.IDEMPOTENCY))
-        commands = Commands(task_log, queue, TaskIds(client), keys, Results(client), catalog)
+        creator = Creator(task_log, TaskIds(client), keys, Results(client), catalog)
+        commands = Commands(task_log, queue, creator, ExecutorNudges(client))
         stack.push_async_callback(commands.close)
         rescuer = Rescuer(
             task_log,

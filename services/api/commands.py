@@ -1,114 +1,53 @@
-"""The one place every command goes through, whichever door it came in by: REST, bus, console.
+"""The one place every command goes through, whichever door it came in by: REST, bus, bulk, console.
 
-`Commands.perform` decides at once: it returns the new state or raises the refusal. Keys make commands idempotent for
-ever. A creation has no task to remember its key yet, so KV `idempotency` maps the key to (task id, body hash) before
-the first commit; a crash in between is finished by whoever repeats the command. Knows no HTTP.
+`Commands.perform` decides at once: it returns the new state or raises the refusal; `Commands.preview` decides the same
+and stores nothing. Keys make commands idempotent for ever. Knows no HTTP.
 """
 
 import asyncio
-import json
-from dataclasses import dataclass, replace
+from collections.abc import Coroutine
+from dataclasses import replace
 from typing import Any, Protocol
 
-from pydantic import TypeAdapter
-
-from services.api.catalog import Catalog
-from services.api.creation import Creation, check
-from services.api.invalid import Invalid
-from services.api.keys import Keys, fingerprint, hashed
-from shared.log.port import CommitTooLarge, Note, Transacted
+from services.api.access import within
+from services.api.asked import Act, Asked, Create, Done, Preview
+from services.api.creator import Creator
+from services.api.keys import fingerprint
 from shared.log.transact import TaskLog
-from shared.messages.commit import By
 from shared.queue.dispatch import due, put_all
 from shared.queue.port import QueueUnavailable, WorkQueue
 from shared.queue.work_item import WorkItem
-from shared.runtime.clock import commit_id, now
-from shared.runtime.failpoint import hit
+from shared.runtime.clock import now
 from shared.runtime.logging import get
-from shared.store.ids import TaskIds
-from shared.task.commands import CreateTask, OperatorCommand
 from shared.task.decide import decide
-from shared.task.events import PlanRef
-from shared.task.plan import PlannedSubtask
-from shared.task.refusals import PlanInvalid, Refusal
-from shared.task.state import Actor, KeyUse, Task
-
-MAX_SUBTASK_BYTES = 180 * 1024
-"""One subtask must fit into a part of a plan."""
+from shared.task.refusals import Refusal, TaskNotFound
+from shared.task.state import KeyUse, SubtaskStatus, Task
 
 log = get(__name__)
-_nodes = TypeAdapter(tuple[PlannedSubtask, ...])
 
 
-class Objects(Protocol):
-    """Where oversized plans lie."""
+class Nudges(Protocol):
+    """How executors are told to look at a task now."""
 
-    async def put(self, name: str, data: bytes) -> dict[str, Any]:
-        """Store the data; return its reference."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """Who asks, through which door (rest, bus, cli, console), under which idempotency key, and why."""
-
-    name: str
-    via: str
-    key: str | None = None
-    reason: str | None = None
-
-    @property
-    def digest(self) -> str | None:
-        """The key as it is stored, or None."""
-        return hashed(self.name, self.key) if self.key is not None else None
-
-    def note(self, body_hash: str, word: str | None = None) -> Note:
-        """Return what the commit says besides its events."""
-        by = By(kind="user", name=self.name, via=self.via)
-        key = self.digest
-        return Note(commit_id(), now(), by, self.reason, key, body_hash if key is not None else None, word)
-
-
-@dataclass(frozen=True, slots=True)
-class Create:
-    """Create a task from a body as a caller sent it."""
-
-    body: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Act:
-    """Do what an operator wants with a task that is there. `word` names the command, `body` is what was sent."""
-
-    task_id: int
-    word: str
-    command: OperatorCommand
-    body: Any = None
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What a command led to. `replayed`: its key had been used with the same body; this is the first use's outcome."""
-
-    task: Task
-    seq: int
-    replayed: bool = False
+    async def nudge(self, incarnation: str, task_id: int) -> None:
+        """Tell one; it may never arrive, and nothing is raised."""
 
 
 class Commands:
     """Decides and commits commands. One per process."""
 
-    def __init__(
-        self, task_log: TaskLog, queue: WorkQueue, ids: TaskIds, keys: Keys, plans: Objects, catalog: Catalog
-    ) -> None:
+    def __init__(self, task_log: TaskLog, queue: WorkQueue, creator: Creator, nudges: Nudges) -> None:
         self._log = task_log
         self._queue = queue
-        self._ids = ids
-        self._keys = keys
-        self._plans = plans
-        self._catalog = catalog
-        self._dispatching: set[asyncio.Task[None]] = set()
-        self.created = 0
+        self._creator = creator
+        self._nudges = nudges
+        self._after: set[asyncio.Task[None]] = set()
         self.undispatched = 0
+
+    @property
+    def created(self) -> int:
+        """How many tasks this process created."""
+        return self._creator.created
 
     async def perform(self, command: Create | Act, asked: Asked) -> Done:
         """Carry a command out.
@@ -117,80 +56,47 @@ class Commands:
         `IdsUnavailable` or `ResultsUnavailable` when the world is in the way.
         """
         match command:
-            case Create(body):
-                done = await self._create(body, asked)
+            case Create():
+                done = await self._creator.create(command, asked)
             case Act():
                 done = await self._act(command, asked)
         if not done.replayed:
-            self._dispatch(due(done.task))
+            self._follow_up(done.task)
         return done
+
+    async def preview(self, command: Create | Act, asked: Asked) -> Preview:
+        """Decide and store nothing. A refusal is part of the answer, unless there is nothing to decide on.
+
+        Raises `Invalid`, `PlanInvalid` or `TaskNotFound`, and what `perform` raises when the world is in the way.
+        """
+        match command:
+            case Create():
+                return await self._creator.preview(command, asked)
+            case Act():
+                task = await self.seen(command.task_id, asked, fresh=True)
+                try:
+                    verdict = decide(task, replace(command.command, at=now()))
+                except TaskNotFound:  # of a subtask too
+                    raise
+                except Refusal as refusal:
+                    return Preview(command.word, task, refusal=refusal)
+                return Preview(command.word, task, verdict.task, verdict.events, sorted(verdict.task.changed))
+
+    async def seen(self, task_id: int, asked: Asked, *, fresh: bool = False) -> Task:
+        """Return a task that the caller may see. Raises `TaskNotFound`, also for one of another team."""
+        task = await self._log.load(task_id, fresh=fresh)
+        if task is None or not within(asked.teams, task.labels):
+            raise TaskNotFound(f"The task {task_id} does not exist.")
+        return task
 
     async def close(self, seconds: float = 1.0) -> None:
         """Wait for dispatches that are under way; what is left is the rescuer's."""
-        if self._dispatching:
-            await asyncio.wait(set(self._dispatching), timeout=seconds)
-
-    # ---- create ---------------------------------------------------------------------------------------------
-
-    async def _create(self, body: Any, asked: Asked) -> Done:
-        body_hash = fingerprint("create", body) if asked.key is not None else ""
-        try:
-            creation = check(body, self._catalog)
-            await self._check_parent(creation.parent)
-        except (Invalid, PlanInvalid):
-            # What was fit once stays done, even when the catalogue has changed since.
-            earlier = await self._earlier(asked.digest, body_hash)
-            if earlier is None:
-                raise
-            return earlier
-        task_id, mine = await self._ids.next(), True
-        if asked.digest is not None:
-            task_id, mine = await self._keys.reserve(asked.digest, task_id, body_hash)
-        found = None if mine else await self._log.load(task_id, fresh=True)
-        if found is not None:
-            return Done(found, found.created_seq, replayed=True)
-        done = await self._commit(task_id, creation, asked, body_hash, new=mine)
-        self.created += not done.replayed
-        return done
-
-    async def _earlier(self, digest: str | None, body_hash: str) -> Done | None:
-        known = await self._keys.known(digest, body_hash) if digest is not None else None
-        found = await self._log.load(known, fresh=True) if known is not None else None
-        return Done(found, found.created_seq, replayed=True) if found is not None else None
-
-    async def _commit(self, task_id: int, creation: Creation, asked: Asked, body_hash: str, *, new: bool) -> Done:
-        note = asked.note(body_hash)
-        hit("api.create.before_commit")
-        try:
-            found = await self._begin(_command(task_id, creation, note), note, new=new)
-        except CommitTooLarge:
-            if not creation.subtasks:
-                raise
-            reference = await self._put_plan(task_id, creation)
-            found = await self._begin(_command(task_id, creation, note, reference), note, new=False)
-        hit("api.create.after_commit")
-        return Done(found.task, found.seq, found.replayed is not None)
-
-    async def _begin(self, command: CreateTask, note: Note, *, new: bool) -> Transacted:
-        return await self._log.transact(command.task_id, lambda task: decide(task, command), note, new=new)
-
-    async def _put_plan(self, task_id: int, creation: Creation) -> PlanRef:
-        """Put a plan too large for one commit where an executor finds it, before the task that names it exists."""
-        for place, node in enumerate(creation.subtasks):
-            size = len(_nodes.dump_json((node,), exclude_none=True))
-            if size > MAX_SUBTASK_BYTES:
-                raise Invalid.at(["plan", "subtasks", place], f"It takes {size} bytes; {MAX_SUBTASK_BYTES} fit.")
-        head = f'{{"concurrency":{creation.concurrency},"prohibit_rollback":{json.dumps(creation.prohibit_rollback)}'
-        data = head.encode() + b',"subtasks":' + _nodes.dump_json(creation.subtasks, exclude_none=True) + b"}"
-        return PlanRef.model_validate(await self._plans.put(f"plan-{task_id}", data))
-
-    async def _check_parent(self, parent: int | None) -> None:
-        if parent is not None and await self._log.load(parent) is None:
-            raise Invalid.at(["parent"], f"The task {parent} does not exist.")
-
-    # ---- act on a task ----------------------------------------------------------------------------------------
+        if self._after:
+            await asyncio.wait(set(self._after), timeout=seconds)
 
     async def _act(self, act: Act, asked: Asked) -> Done:
+        if asked.teams is not None:  # a task's labels never change
+            await self.seen(act.task_id, asked)
         note = asked.note(fingerprint(act.word, act.body), act.word)
         command = replace(act.command, at=note.at)  # one time a decision: the fold knows no other
         found = await self._log.transact(act.task_id, lambda task: decide(task, command), note)
@@ -198,16 +104,23 @@ class Commands:
             raise refusal_of(found.replayed)
         return Done(found.task, found.seq, found.replayed is not None)
 
-    # ---- dispatch ---------------------------------------------------------------------------------------------
+    # ---- beside the answer: the commit counts, and the rescuer or a heartbeat repairs what fails here --------------
 
-    def _dispatch(self, items: list[WorkItem]) -> None:
-        """Queue what became ready, beside the answer: the commit counts, and the rescuer repairs what fails here."""
-        if items:
-            task = asyncio.create_task(self._put(items))
-            self._dispatching.add(task)
-            task.add_done_callback(self._dispatching.discard)
+    def _follow_up(self, task: Task) -> None:
+        if items := due(task):
+            self._beside(self._dispatch(items))
+        canceling = task.counts[SubtaskStatus.CANCELING] and [
+            s.claim for s in task.subtasks if s.status is SubtaskStatus.CANCELING and s.claim is not None
+        ]
+        for incarnation in {claim.incarnation for claim in canceling or ()}:
+            self._beside(self._nudges.nudge(incarnation, task.id))
 
-    async def _put(self, items: list[WorkItem]) -> None:
+    def _beside(self, work: Coroutine[Any, Any, None]) -> None:
+        job = asyncio.create_task(work)
+        self._after.add(job)
+        job.add_done_callback(self._after.discard)
+
+    async def _dispatch(self, items: list[WorkItem]) -> None:
         try:
             await put_all(self._queue, items)
         except QueueUnavailable as problem:
@@ -224,24 +137,3 @@ def refusal_of(use: KeyUse) -> Refusal:
     refusal = found.__new__(found)
     Refusal.__init__(refusal, use.message, target=use.target)
     return refusal
-
-
-def _command(task_id: int, creation: Creation, note: Note, reference: PlanRef | None = None) -> CreateTask:
-    actor: Actor = note.by.actor()
-    return CreateTask(
-        task_id=task_id,
-        name=creation.name,
-        task_type=creation.task_type,
-        by=actor,
-        at=note.at,
-        params=creation.params,
-        object=creation.object,
-        labels=creation.labels,
-        parent=creation.parent,
-        type_version=creation.type_version,
-        pool=creation.pool,
-        plan_ref=reference,
-        subtasks=creation.subtasks if reference is None else (),
-        concurrency=creation.concurrency,
-        prohibit_rollback=creation.prohibit_rollback,
-    )

@@ -33,6 +33,7 @@ _WHY: Final = {
     404: "There is no such thing.",
     405: "Not with this method.",
     409: "The idempotency key was used before with another body.",
+    412: "The task has changed since the version in If-Match.",
     413: "The body is too large.",
     415: "The body is not plain JSON.",
     422: "The body does not fit; each fault has a JSON pointer.",
@@ -79,6 +80,28 @@ KEY: Final = {
     "schema": {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]([ -~]*[!-~])?$"},
     "description": "Repeating the request with its key gives the first answer, for ever.",
 }
+DRY_RUN: Final = _query(
+    "dry_run", {"type": "boolean", "default": False}, "Decide and store nothing; the answer says what would happen."
+)
+COMMAND: Final = [
+    KEY,
+    DRY_RUN,
+    _query("reason", {"type": "string", "maxLength": 500}, "Why; the body may say it instead."),
+    {
+        "name": "If-Match",
+        "in": "header",
+        "required": False,
+        "schema": {"type": "string", "pattern": r'^(\*|"[0-9]{1,18}")$'},
+        "description": "The version (ETag) the caller saw; 412 when the task has changed since.",
+    },
+]
+PREFER: Final = {
+    "name": "Prefer",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "enum": ["return=representation"]},
+    "description": "Answer with the subtask; without it there is no data, as in OCP.",
+}
 _SORTS: Final = "|".join(SORTS)
 LIST: Final = [
     _text("name", "Part of the name, whatever its case."),
@@ -106,6 +129,16 @@ def body() -> dict[str, Any]:
     """Return the documentation of the create body."""
     schema = {"$ref": "#/components/schemas/CreateBody"}
     return {"required": True, "content": {"application/json": {"schema": schema}}}
+
+
+def reason() -> dict[str, Any]:
+    """Return the documentation of a command's body."""
+    schema = {
+        "type": "object",
+        "properties": {"reason": {"type": "string", "maxLength": 500}},
+        "additionalProperties": False,
+    }
+    return {"required": False, "content": {"application/json": {"schema": schema}}}
 
 
 def document(app: FastAPI) -> dict[str, Any]:

@@ -46,6 +46,14 @@ def number(
     return int(given)
 
 
+def flag(request: Request, name: str) -> bool:
+    """Return whether a switch is on; it is off when it is not given."""
+    given = request.query_params.get(name, "").lower()
+    if given not in {"", "true", "false", "1", "0"}:
+        raise bad_parameter(name, "is true or false")
+    return given in {"true", "1"}
+
+
 def task_id(request: Request) -> int:
     """Return the task id in the path; what cannot be one is a task that does not exist (B11)."""
     given = request.path_params["task_id"]

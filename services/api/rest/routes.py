@@ -13,7 +13,7 @@ from starlette.routing import request_response
 from starlette.staticfiles import StaticFiles
 
 from services.api.access import Permission
-from services.api.rest import events, health, logs, offers, openapi, schemas, tasks
+from services.api.rest import commands, events, health, logs, offers, openapi, schemas, tasks
 from services.api.rest.policy import needs, policy_of
 from services.api.rest.tasks import INSTANCES
 from shared.task.plan import TypeCard
@@ -42,13 +42,15 @@ def add(app: FastAPI) -> None:
     one = f"{INSTANCES}/{{task_id}}"
     _add(
         app, "POST", INSTANCES, tasks.create, schemas.TaskDetails, 400, 409, 413, 415, 422, 503,
-        status=201, parameters=[openapi.KEY], body=openapi.body(),
+        status=201, parameters=[openapi.KEY, openapi.DRY_RUN], body=openapi.body(),
+        also={200: {"model": schemas.Answer[schemas.Preview], "description": "A dry run's answer."}},
     )  # fmt: skip
     _add(app, "GET", INSTANCES, tasks.listed, schemas.TaskPage, 400, 503, 504, parameters=openapi.LIST)
     _add(
         app, "GET", one, tasks.details, schemas.TaskDetails, 400, 404, 503, 504,
         parameters=[openapi.TASK, openapi.MIN_SEQ],
     )  # fmt: skip
+    _commands(app, one)
     _add(
         app, "GET", f"{one}/subtasks/{{subtask_id}}/log", logs.log, schemas.LogShape, 404, 503,
         parameters=[openapi.TASK, openapi.SUBTASK],
@@ -68,6 +70,38 @@ def add(app: FastAPI) -> None:
     app.mount(ASSETS, StaticFiles(directory=_STATIC), name="docs-assets")
 
 
+_ON_TASK = {
+    "retry": "Run every failed subtask again, or plan again.",
+    "skip": "Count every failed subtask as done.",
+    "cancel": "Stop the task.",
+    "rollback": "Undo what has started, followers before upstreams.",
+}
+_ON_SUBTASK = {
+    "retry": "Undo the failed attempt, then run the subtask again.",
+    "skip": "Count the failed subtask as done.",
+    "cancel": "Stop the running subtask.",
+}
+
+
+def _commands(app: FastAPI, one: str) -> None:
+    """Add the commands (specification §2.1); cancel and skip of a whole task, and delete, are ours."""
+    refusals = (400, 404, 409, 412, 413, 415, 422, 503)
+    body, parameters = openapi.reason(), [openapi.TASK, *openapi.COMMAND]
+    for word, summary in _ON_TASK.items():
+        endpoint = commands.on_task(word, summary)
+        shape = schemas.TaskDetails | schemas.Preview
+        _add(app, "POST", f"{one}/{word}", endpoint, shape, *refusals, parameters=parameters, body=body)
+    delete = commands.on_task("delete", "Take an ended task out of the lists; its history stays.")
+    _add(app, "DELETE", one, delete, schemas.TaskDetails | schemas.Preview, *refusals, parameters=parameters)
+    parameters = [openapi.TASK, openapi.SUBTASK, *openapi.COMMAND, openapi.PREFER]
+    for word, summary in _ON_SUBTASK.items():
+        endpoint = commands.on_subtask(word, summary)
+        path: str = f"{one}/subtasks/{{subtask_id}}/{word}"
+        subject: Any = schemas.SubtaskInstance | schemas.Preview
+        answer = schemas.Answer if word == "retry" else schemas.Quiet
+        _add(app, "POST", path, endpoint, subject, *refusals, parameters=parameters, body=body, answer=answer)
+
+
 def _add(
     app: FastAPI,
     method: str,
@@ -78,11 +112,13 @@ def _add(
     status: int = 200,
     parameters: list[dict[str, Any]] | None = None,
     body: dict[str, Any] | None = None,
+    answer: Any = schemas.Answer,
+    also: dict[int | str, dict[str, Any]] | None = None,
 ) -> None:
     extra: dict[str, Any] = {"parameters": parameters or []}
     if body is not None:
         extra["requestBody"] = body
-    answers = {status: {"model": schemas.Answer[shape]}, **openapi.errors(401, 403, *refusals)}
+    answers = {status: {"model": answer[shape]}, **(also or {}), **openapi.errors(401, 403, *refusals)}
     app.add_api_route(
         path,
         endpoint,

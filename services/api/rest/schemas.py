@@ -42,6 +42,13 @@ class Answer(_Envelope, Generic[T]):
     data: T
 
 
+class Quiet(_Envelope, Generic[T]):
+    """A good answer that has data only when the caller asks for it."""
+
+    successful: Literal[True]
+    data: T | None = None
+
+
 class SubError(Shape):
     """One field that does not fit; `field` is a JSON pointer into the body."""
 
@@ -166,6 +173,54 @@ class _Task(Shape):
     log_seq: int
     parent: int | None = None
     error: ProblemShape | None = None
+
+
+class StateShape(Shape):
+    """A task before or after a command."""
+
+    state: State
+    status: Status
+    direction: Direction
+    version: int
+
+
+class SubtaskState(Shape):
+    """A subtask before or after a command."""
+
+    status: SubtaskStatus
+    operation: SubtaskOperation
+
+
+class TouchedSubtask(Shape):
+    """A subtask that a command would change at once; those of a task yet to be have no id."""
+
+    id: int | None = None
+    key: str
+    name: str
+    before: SubtaskState | None = None
+    after: SubtaskState
+
+
+class RefusalShape(Shape):
+    """Why a command would be refused, and what is allowed now."""
+
+    code: int
+    message: str
+    target: dict[str, Any]
+
+
+class Preview(Shape):
+    """A dry run's answer: nothing was stored."""
+
+    dry_run: Literal[True]
+    command: str
+    accepted: bool
+    task: int | None = None
+    before: StateShape | None = None
+    after: StateShape | None = None
+    events: list[dict[str, Any]] | None = None
+    subtasks: list[TouchedSubtask] | None = None
+    refusal: RefusalShape | None = None
 
 
 class Counts(Shape):

@@ -4,9 +4,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.api.access import Permission
-from services.api.commands import Asked, Create
-from services.api.rest import query, render
+from services.api.asked import Asked, Create
+from services.api.rest import preview, query, render
 from services.api.rest.body import idempotency_key, read_object
+from services.api.rest.commands import etag
 from services.api.rest.envelope import ok
 from services.api.rest.errors import Problem, bad_parameter
 from services.api.rest.policy import needs, principal
@@ -21,8 +22,11 @@ async def create(request: Request) -> Response:
     """Create a task of a type, or one that brings its own plan."""
     key = idempotency_key(request)
     body = await read_object(request)
-    done = await api(request).commands.perform(Create(body), Asked(principal(request).name, "rest", key))
-    headers = {"Location": f"{INSTANCES}/{done.task.id}", "X-Log-Seq": str(done.seq)}
+    asked, commands = Asked.by(principal(request), "rest", key), api(request).commands
+    if query.flag(request, "dry_run"):
+        return ok(request, preview.shown(await commands.preview(Create(body), asked)))
+    done = await commands.perform(Create(body), asked)
+    headers = {"Location": f"{INSTANCES}/{done.task.id}", "X-Log-Seq": str(done.seq), "ETag": etag(done.task.version)}
     if done.replayed:
         headers["Idempotency-Replayed"] = "true"
     return ok(request, render.details(done.task), status=201, headers=headers)
@@ -55,7 +59,7 @@ async def details(request: Request) -> Response:
     task = row.task_state() if row is not None else await found.log.load(task_id)
     if task is None:
         raise TaskNotFound(f"The task {task_id} does not exist.")
-    return ok(request, render.details(task))
+    return ok(request, render.details(task), headers={"ETag": etag(task.version)})
 
 
 async def reach(found: Api, seq: int | None) -> None:

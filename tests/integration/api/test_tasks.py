@@ -237,6 +237,7 @@ async def test_health_names_each_resource(api: ServedApi) -> None:
 
 async def test_numbers_and_documentation_are_served(api: ServedApi) -> None:
     """Metrics by route template; the documentation needs nothing from elsewhere."""
+    await api.admin.get(INSTANCES)
     numbers = (await api.admin.get("/metrics")).text
     assert f'route="{INSTANCES}"' in numbers
     assert "opsledger_view_position" in numbers

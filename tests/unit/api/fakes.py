@@ -5,6 +5,7 @@ from typing import Any
 
 from services.api.catalog import Catalog
 from services.api.commands import Commands
+from services.api.creator import Creator
 from services.api.keys import Keys
 from shared.log.memory import MemoryStorage
 from shared.log.transact import TaskLog
@@ -100,6 +101,17 @@ class FakeObjects:
         return {"object": name, "bytes": len(data), "sha256": sha256(data).hexdigest()}
 
 
+class FakeNudges:
+    """Remembers whom it was to nudge."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, int]] = []
+
+    async def nudge(self, incarnation: str, task_id: int) -> None:
+        """Remember."""
+        self.sent.append((incarnation, task_id))
+
+
 class Desk:
     """Commands over stand-ins and the log in memory."""
 
@@ -108,7 +120,9 @@ class Desk:
         self.log = TaskLog(self.storage, patience=0.2)
         self.queue, self.ids, self.objects, self.bucket = FakeQueue(), FakeIds(), FakeObjects(), FakeBucket()
         self.catalog = Catalog(FakeBucket())  # type: ignore[arg-type]  # a bucket in memory
-        self.commands = Commands(self.log, self.queue, self.ids, Keys(self.bucket), self.objects, self.catalog)  # type: ignore[arg-type]
+        creator = Creator(self.log, self.ids, Keys(self.bucket), self.objects, self.catalog)  # type: ignore[arg-type]
+        self.nudges = FakeNudges()
+        self.commands = Commands(self.log, self.queue, creator, self.nudges)
 
     async def offer(self, *cards: OperationCard | TypeCard) -> None:
         """Put cards into the catalogue."""

@@ -7,7 +7,6 @@ import pytest
 
 from services.api import credentials as module
 from services.api.access import (
-    GRANTS,
     TOKEN,
     USER,
     Permission,
@@ -72,12 +71,13 @@ def test_what_is_no_token_has_no_id(text: str) -> None:
 
 
 def test_roles_grant_what_is_listed_and_nothing_else() -> None:
-    """Viewers read, managers also manage, only administrators administer."""
+    """Viewers read, operators also retry, skip and cancel, managers also create, roll back and delete."""
     allowed = {role: {p for p in Permission if Principal(name="x", role=role).may(p)} for role in Role}
     assert allowed[Role.TASK_VIEWER] == {Permission.READ}
-    assert allowed[Role.TASK_MANAGER] == {Permission.READ, Permission.MANAGE}
+    assert allowed[Role.TASK_OPERATOR] == {Permission.READ, Permission.OPERATE}
+    assert allowed[Role.TASK_MANAGER] == {Permission.READ, Permission.OPERATE, Permission.MANAGE}
+    assert allowed[Role.AUDIT_VIEWER] == {Permission.READ, Permission.AUDIT}
     assert allowed[Role.ADMIN] == set(Permission)
-    assert set(GRANTS) == set(Role)
 
 
 async def test_users_and_tokens_open_what_they_are_for() -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from services.api.commands import Act, Asked, Create, refusal_of
+from services.api.asked import Act, Asked, Create
+from services.api.commands import refusal_of
 from services.api.invalid import Invalid
 from services.api.keys import fingerprint, hashed
 from shared.log.port import LogUnavailable

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from services.api import rescuer
-from services.api.commands import Asked, Create
+from services.api.asked import Asked, Create
 from services.api.rescuer import SLOWEST, Rescuer, Stale
 from shared.runtime.clock import now
 from shared.task import commands as cmd
