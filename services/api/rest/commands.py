@@ -18,7 +18,7 @@ from services.api.invalid import Invalid
 from services.api.rest import preview, query, render
 from services.api.rest.body import idempotency_key, read_json
 from services.api.rest.envelope import ok
-from services.api.rest.errors import Problem
+from services.api.rest.errors import Problem, bad_parameter
 from services.api.rest.policy import Endpoint, needs, principal
 from services.api.rest.ports import api
 
@@ -98,17 +98,24 @@ def if_match(request: Request) -> int | None:
 
 async def read_reason(request: Request) -> str | None:
     """Return why, from the body's `reason` or the query's; None when nobody says. An empty body is fine."""
-    body = await read_json(request)
-    given = request.query_params.get("reason")
+    body, given = await read_json(request), request.query_params.get("reason")
     if body is not None:
         if not isinstance(body, dict):
             raise Invalid.at([], "A JSON object is expected, or no body at all.")
         if strange := [name for name in body if name != "reason"]:
             raise Invalid.at([strange[0]], "There is no such field; a command takes a 'reason'.")
-        given = body.get("reason", given)
-    if given is None:
-        return None
+    inside, outside = (body or {}).get("reason"), _asked_why(given)
     try:
-        return _REASON.validate_python(given, strict=True) or None
+        reason = _REASON.validate_python(inside, strict=True) if inside is not None else outside
     except ValidationError as error:
         raise Invalid.of(error, ["reason"]) from None
+    if outside is not None and reason != outside:
+        raise bad_parameter("reason", "gives another reason than the body")
+    return reason or None
+
+
+def _asked_why(given: str | None) -> str | None:
+    try:
+        return _REASON.validate_python(given) if given is not None else None
+    except ValidationError:
+        raise bad_parameter("reason", "is a text of at most 500 characters, none of them a control") from None

@@ -1,12 +1,13 @@
 """Commands over REST: decided at once, refused with what is allowed, previewed without a trace."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from shared.task import commands as cmd
 from shared.task.events import Problem
-from tests.integration.api.harness import INSTANCES, ServedApi, plan
+from tests.integration.api.harness import INSTANCES, ServedApi, plan, refused
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -81,3 +82,30 @@ async def test_subtask_answers_are_ocps(api: ServedApi) -> None:
     subtask = f"{path}/subtasks/{int(path.rpartition('/')[2]) * 10_000 + 1}"
     skipped = (await api.admin.post(f"{subtask}/skip")).json()
     assert (skipped["successful"], "data" in skipped) == (True, False)
+
+
+async def test_a_reason_is_a_readable_text(api: ServedApi) -> None:
+    """In the body or in the query; what does not fit names its place, and two different ones are refused."""
+    path = await failed(api)
+    refused(await api.admin.post(f"{path}/retry", json={"reason": "x" * 501}), 422, 1001)
+    refused(await api.admin.post(f"{path}/retry", json={"reason": "a\u202eb"}), 422, 1001)
+    refused(await api.admin.post(f"{path}/retry", json={"why": "x"}), 422, 1001)
+    refused(await api.admin.post(f"{path}/retry", params={"reason": "x" * 501}), 400, 1001)
+    refused(await api.admin.post(f"{path}/retry", params={"reason": "a"}, json={"reason": "b"}), 400, 1001)
+    assert (await api.admin.post(f"{path}/retry", params={"reason": "a"})).status_code == 200
+
+
+async def test_bodies_as_ocp_clients_send_them(api: ServedApi) -> None:
+    """None at all, with an empty JSON type, an empty object: all are fine."""
+    for sent in ({}, {"headers": {"Content-Type": "application/json"}}, {"json": {}}, {"content": b"null"}):
+        path = await failed(api)
+        assert (await api.admin.post(f"{path}/retry", **sent)).status_code == 200
+
+
+async def test_of_two_commands_at_once_one_wins(api: ServedApi) -> None:
+    """Three commands race: one takes effect, the others are refused and recorded (B13)."""
+    path = await failed(api)
+    answers = await asyncio.gather(*(api.admin.post(f"{path}/{word}") for word in ("retry", "rollback", "skip")))
+    assert sorted(answer.status_code for answer in answers) == [200, 400, 400]
+    events = (await api.admin.get(f"{path}/events")).json()["data"]["contents"]
+    assert [entry["outcome"] for entry in events if entry["by"]["kind"] == "user"][1:].count("refused") == 2
