@@ -40,6 +40,7 @@ async def fuzz(api: ServedApi, folder: Path, *more: str) -> None:
         "--request-timeout=20",
         "--no-color",
         *more,
+        cwd=folder,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
