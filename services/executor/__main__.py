@@ -6,8 +6,9 @@ import sys
 import uvloop
 from pydantic import ValidationError
 
-from services.executor.app import LogRegression, run
+from services.executor.app import run
 from services.executor.catalog import discover
+from services.executor.connection import LogRegression
 from services.executor.liveness import cards
 from services.executor.settings import Settings
 from shared.runtime import logging

@@ -11,34 +11,34 @@ from tempfile import gettempdir
 from typing import Any
 
 from faststream import FastStream
-from faststream.nats import NatsBroker
+from faststream.nats import NatsBroker, NatsMessage
 from nats.aio.client import Client
 
+from services.executor.asking import ask_through
 from services.executor.attempt import Tools
 from services.executor.catalog import discover
-from services.executor.chain import Chains, Self
+from services.executor.chain import Chains
+from services.executor.connection import Connection
 from services.executor.lease import Leases
 from services.executor.liveness import Liveness
+from services.executor.opening import Opening
 from services.executor.operations.contract import ExecutorPolicy
 from services.executor.owners import Owners
 from services.executor.settings import Settings
 from services.executor.worker import Worker
+from services.executor.writer import Self, Writer
 from shared.log.jetstream import JetStreamStorage
 from shared.log.transact import TaskLog
 from shared.messages import subjects
 from shared.queue.jetstream import JetStreamQueue
 from shared.queue.pull import Puller
 from shared.runtime.logging import get
-from shared.runtime.nats import ApiError, Unanswered, Unreachable, broker_options, check_version, request
+from shared.runtime.nats import broker_options, check_version, request
 from shared.store.kv import Bucket, BucketUnavailable
 from shared.store.logs import LogStore
 from shared.store.objects import Results
 
 log = get(__name__)
-
-
-class LogRegression(Exception):  # noqa: N818  what the world did
-    """The log is not the one the APIs know, or it is shorter than what was seen: nothing may run (P12)."""
 
 
 async def run(settings: Settings) -> int:
@@ -48,7 +48,7 @@ async def run(settings: Settings) -> int:
     broker = NatsBroker(logger=None, **broker_options(settings.nats_url, name=f"opsledger executor {name}"))
     executor = _Executor(settings, broker, name, incarnation)
 
-    @broker.subscriber(subjects.nudge(incarnation), title="nudge")
+    @broker.subscriber(subjects.nudge(incarnation), title="nudge", decoder=_as_it_came)
     async def nudge(body: bytes) -> None:
         """Look at the claims on a task now: somebody asked to cancel it."""
         executor.look(body)
@@ -67,6 +67,11 @@ async def run(settings: Settings) -> int:
     if executor.problem is not None:
         raise executor.problem
     return 0
+
+
+async def _as_it_came(message: NatsMessage) -> bytes:
+    """Bodies are read by our own hands: FastStream would make a dict of JSON, and refuse it as bytes, unheard (T26)."""
+    return message.body
 
 
 class _Executor:
@@ -88,9 +93,10 @@ class _Executor:
         wrong = check_version(client)
         if wrong is not None:
             raise SystemExit(wrong)
-        self._storage = JetStreamStorage(client)
-        self._log = TaskLog(self._storage, patience=settings.ack_wait_seconds)
-        await self._until_log_answers()
+        storage = JetStreamStorage(client)
+        task_log = TaskLog(storage, patience=settings.ack_wait_seconds)
+        connection = Connection(storage, task_log, lambda: request(client, subjects.LOG_CHECK, b"{}", timeout=2.0))
+        await connection.open()
         queue = JetStreamQueue(client, replicas=settings.replicas, ack_wait=settings.ack_wait_seconds)
         executors, catalog = Bucket(client, subjects.EXECUTORS), Bucket(client, subjects.CATALOG)
         offers = discover()
@@ -106,11 +112,13 @@ class _Executor:
             output_limit_bytes=settings.output_limit_bytes,
             cancel_grace=settings.cancel_grace_seconds,
         )
-        tools = Tools(offers, policy, LogStore(client), Results(client), files)
+        ask = ask_through(lambda subject, body, seconds: request(client, subject, body, timeout=seconds))
+        tools = Tools(offers, policy, LogStore(client), Results(client), files, ask)
         me = Self(self._incarnation, self._name, pools, frozenset(offers.operations))
         owners = Owners(executors, catalog, ack_wait=settings.ack_wait_seconds)
-        self._leases = Leases(self._log, ack_wait=settings.ack_wait_seconds, cancel_grace=settings.cancel_grace_seconds)
-        self._chains = Chains(me, self._log, queue, tools, owners)
+        self._leases = Leases(task_log, ack_wait=settings.ack_wait_seconds, cancel_grace=settings.cancel_grace_seconds)
+        writer = Writer(me, task_log, queue)
+        self._chains = Chains(writer, Opening(writer, tools, owners), tools)
         self._worker = Worker(
             self._chains, self._leases, slots=settings.concurrency, ack_wait=settings.ack_wait_seconds
         )
@@ -134,7 +142,7 @@ class _Executor:
             self._keep(puller.run(), "pull")
         self._keep(self._leases.run(), "leases")
         self._keep(self._liveness.run(), "liveness")
-        self._keep(self._watch_connection(client), "connection")
+        self._keep(connection.watch(client, self._back), "connection")
         await self._pullers[0].ready.wait()
         log.info("executor ready", name=self._name, pools=sorted(pools), slots=settings.concurrency, pid=os.getpid())
 
@@ -180,47 +188,6 @@ class _Executor:
     def _poison(subject: str, body: bytes, why: str) -> None:
         log.error("work item set aside", subject=subject, why=why, bytes=len(body))
 
-    async def _until_log_answers(self) -> None:
-        """Open the log, waiting for `opsledger init` if need be, and check that it is the one the APIs know."""
-        said = False
-        known = self._storage.created
-        while True:
-            try:
-                await self._storage.open()
-                break
-            except (ApiError, Unreachable, Unanswered) as problem:
-                if not said:
-                    log.warning("no log yet; waiting for it (has `opsledger init` run?)", why=str(problem))
-                said = True
-                await asyncio.sleep(0.5)
-        if known and self._storage.created != known:
-            raise LogRegression(f"TASKS was created {self._storage.created}; the one known here was created {known}.")
-        await self._check_log()
-
-    async def _check_log(self) -> None:
-        """Compare the log with what this executor and the APIs have seen; an API outage stops no work.
-
-        What was seen is asked before the log's tail: commits in between must not look like a regression.
-        """
-        seen = self._log.highest
-        answer = await self._ask_api()
-        tail = await self._storage.tail()
-        if tail["last_seq"] < seen:
-            raise LogRegression(f"TASKS ends at {tail['last_seq']}; this executor has seen {seen}.")
-        created, highest = answer.get("created"), int(answer.get("highest") or 0)
-        if created is not None and (created != tail["created"] or highest > tail["last_seq"]):
-            raise LogRegression(
-                f"TASKS ends at {tail['last_seq']} and was created {tail['created']}, but the API has seen "
-                f"{highest} of the one created {created}."
-            )
-
-    async def _ask_api(self) -> dict[str, Any]:
-        try:
-            answer = json.loads(await request(self._broker.connection, subjects.LOG_CHECK, b"{}", timeout=2.0))
-        except (Unreachable, Unanswered, ValueError):
-            return {}
-        return answer if isinstance(answer, dict) else {}
-
     async def _announce(self) -> None:
         while True:
             try:
@@ -231,20 +198,11 @@ class _Executor:
             else:
                 return
 
-    async def _watch_connection(self, client: Client) -> None:
-        """After a reconnect: requests that were out are void, caches may be of another log."""
-        connected, seen = True, client.stats["reconnects"]
-        while True:
-            await asyncio.sleep(0.2)
-            reconnects = client.stats["reconnects"]
-            if client.is_connected and (reconnects != seen or not connected):
-                seen = reconnects
-                self._log.forget()
-                await self._until_log_answers()
-                for puller in self._pullers:
-                    puller.reset()
-                log.info("connected again")
-            connected = client.is_connected
+    def _back(self) -> None:
+        """The connection is back: requests that were out are void, and who asked to cancel was perhaps not heard."""
+        for puller in self._pullers:
+            puller.reset()
+        self._leases.look()
 
     def _keep(self, work: Coroutine[Any, Any, None], what: str) -> None:
         task = asyncio.create_task(work, name=what)

@@ -14,7 +14,7 @@ from services.executor import outcome
 from services.executor.catalog import Catalog
 from services.executor.fault import Cancelled, PermanentFault, TransientFault
 from services.executor.lease import Lease, Running
-from services.executor.operations.contract import Context, ExecutorPolicy, Operation
+from services.executor.operations.contract import Ask, Context, ExecutorPolicy, Operation, no_api
 from services.executor.output import LogSink, Output
 from shared.runtime.failpoint import hit
 from shared.store.objects import Results, ResultsUnavailable
@@ -36,6 +36,7 @@ class Tools:
     sink: LogSink
     results: Results
     files: Path
+    ask: Ask = no_api
 
 
 async def perform(
@@ -76,9 +77,11 @@ async def perform(
             policy=tools.policy,
             children=lease.children,
             results=tools.results,
+            ask=tools.ask,
             on_progress=lambda fraction, note: setattr(running, "progress", (fraction, note)),
         )
         hit("executor.before_effect")
+        _unless_cancelled(running)
         async with asyncio.timeout(plan.timeout_s) as limit:
             if undoing and named is None:
                 before = await _output_of(tools, subtask)
@@ -103,6 +106,12 @@ async def perform(
     return await _said(output, lease, running, result)
 
 
+def _unless_cancelled(running: Running) -> None:
+    """Do not begin what was cancelled while its upstreams' outputs were fetched."""
+    if running.cancelled.is_set():
+        raise Cancelled
+
+
 def _stopped(lease: Lease, running: Running) -> cmd.Outcome:
     """Our own chain was cancelled: by an operator's cancel, or because this executor goes away. Else it is not ours."""
     current = asyncio.current_task()
@@ -120,7 +129,8 @@ async def _said(output: Output, lease: Lease, running: Running, result: cmd.Outc
     try:
         await output.flush()
     except asyncio.CancelledError:
-        return _stopped(lease, running) if not isinstance(result, cmd.Succeeded | cmd.Undone) else result
+        stopped = _stopped(lease, running)
+        return result if isinstance(result, cmd.Succeeded | cmd.Undone) else stopped
     except Exception as error:  # noqa: BLE001  lines lost are worth a word, not a subtask
         outcome.log.warning("some lines could not be stored", error=str(error))
     return result

@@ -150,7 +150,7 @@ async def attend(
             done, events = await asyncio.wait(events, timeout=left, return_when=asyncio.FIRST_COMPLETED)
             if pumps in done:
                 pumps.result()  # raises what the receiver raised; a command that closed its output goes on
-            if not done or asked in done:
+            if not listener.done() and (not done or asked in done):  # what ended by itself was not ended by us
                 child.reason = "cancelled" if done else "timeout"
                 await child.end(listener, grace)
         await pumps

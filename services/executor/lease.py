@@ -16,6 +16,9 @@ from shared.queue.port import Delivery
 from shared.runtime.logging import get
 from shared.task.state import SubtaskStatus, Task
 
+INSIST_AGAIN = 2.0
+"""How long (s) an attempt that swallowed its cancellation may go on before it is cancelled once more."""
+
 log = get(__name__)
 
 
@@ -39,10 +42,14 @@ class Lease:
         self.children = Children(ack_wait - self.margin)
         self.last_good = monotonic()
         self.running: Running | None = None
+        self.dispatches: list[asyncio.Task[None]] = []
+        """What has to be queued before the item may be acknowledged."""
         self.chain: asyncio.Task[None] | None = None
         self.fenced = False
         self.releasing = False
         self.beating = False
+        self.asked = False
+        """Somebody said that the task has changed, and what runs was not looked at since."""
         self.stopping: asyncio.TimerHandle | None = None
 
     @property
@@ -50,8 +57,14 @@ class Lease:
         """How many seconds the lease is still good for."""
         return self.last_good + self.ack_wait - self.margin - monotonic()
 
+    def good(self) -> bool:
+        """Whether it may still be believed in; fences itself when its time was over before anybody looked."""
+        if self.left <= 0:
+            self.fence("nothing good heard in time")
+        return not self.fenced
+
     def renewed(self, at: float) -> None:
-        """The log confirmed the claim when asked at `at` (monotonic)."""
+        """The queue was asked for more time, and then the log confirmed the claim, at `at` (monotonic)."""
         self.last_good = max(self.last_good, at)
         self.children.beat(at)
 
@@ -65,8 +78,13 @@ class Lease:
         if self.chain is not None:
             self.chain.cancel()
 
+    @property
+    def due(self) -> bool:
+        """Whether the claim has to be looked at now: a third of AckWait is over, or somebody asked."""
+        return (self.asked and self.running is not None) or monotonic() - self.last_good >= self.ack_wait / 3
+
     def cancel(self, grace: float) -> None:
-        """Ask the running attempt to end; insist after `grace` seconds."""
+        """Ask the running attempt to end; insist after `grace` seconds, and again until it does."""
         running = self.running
         if running is None or running.cancelled.is_set():
             return
@@ -82,8 +100,10 @@ class Lease:
 
     def _insist(self, running: Running) -> None:
         if self.running is running and self.chain is not None and not self.fenced:
+            log.warning("still running although cancelled; stopping it", task=self.delivery.item.task_id)
             self.children.kill_running()
             self.chain.cancel()
+            self.stopping = asyncio.get_running_loop().call_later(INSIST_AGAIN, self._insist, running)
 
 
 class Leases:
@@ -105,18 +125,21 @@ class Leases:
         tick = min(1.0, max(0.05, self._ack_wait / 30))
         while True:
             await asyncio.sleep(tick)
-            now = monotonic()
             for lease in list(self.held):
-                if lease.left <= 0:
-                    lease.fence("nothing good heard in time")
-                elif not lease.beating and now - lease.last_good >= self._ack_wait / 3:
+                if lease.good() and not lease.beating and lease.due:
                     self._beat_soon(lease)
 
-    def look(self, task_id: int) -> None:
-        """Look at the claims on a task now: somebody said that something changed."""
+    def look(self, task_id: int | None = None) -> None:
+        """Look at the claims on a task, or at all, now: somebody said that something changed, or may have.
+
+        A look that is under way may be older than that, and a claim may be ours without our knowing it yet: then the
+        next tick looks once more.
+        """
         for lease in list(self.held):
-            if lease.delivery.item.task_id == task_id and not lease.beating:
-                self._beat_soon(lease)
+            if task_id in {None, lease.delivery.item.task_id}:
+                lease.asked = True
+                if not lease.beating and lease.running is not None:
+                    self._beat_soon(lease)
 
     def _beat_soon(self, lease: Lease) -> None:
         lease.beating = True
@@ -125,30 +148,34 @@ class Leases:
         beat.add_done_callback(self._beats.discard)
 
     async def _beat(self, lease: Lease) -> None:
+        running, asked = lease.running, lease.asked
         try:
-            asked = monotonic()
+            began = monotonic()
+            lease.asked = False
             await lease.delivery.in_progress()
             task = await asyncio.wait_for(self._log.load(lease.delivery.item.task_id, fresh=True), self._ack_wait / 3)
         except (LogUnavailable, TimeoutError):
+            lease.asked = lease.asked or asked
             return  # the loop counts the time since the last good beat
         finally:
             lease.beating = False
         if lease.fenced:
             return
-        verdict = judge(lease, task)
+        if running is None or running is not lease.running:  # what runs now was claimed after we had begun to look
+            lease.asked = lease.asked or asked
+            lease.renewed(began)
+            return
+        verdict = judge(running, task)
         if verdict == "lost":
             lease.fence("the claim is no longer ours")
             return
-        lease.renewed(asked)
+        lease.renewed(began)
         if verdict == "cancel":
             lease.cancel(self._grace)
 
 
-def judge(lease: Lease, task: Task | None) -> str:
-    """Return what the task's state says of a lease: `kept`, `cancel` or `lost`."""
-    running = lease.running
-    if running is None:
-        return "kept"
+def judge(running: Running, task: Task | None) -> str:
+    """Return what the task's state says of the claim that an attempt runs under: `kept`, `cancel` or `lost`."""
     subtask = task.find(running.number) if task is not None else None
     if subtask is None or subtask.claim is None or subtask.claim.fence != running.fence:
         return "lost"

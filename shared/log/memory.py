@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from shared.log.port import Ambiguous, Conflict, NotStored, Stored
+from shared.log.port import Ambiguous, Conflict, Duplicate, NotStored, Stored
 
 
 class MemoryStorage:
@@ -10,12 +10,15 @@ class MemoryStorage:
 
     `lose_answer`: stored, but the answer is lost. `lose_message`: neither stored nor answered.
     `refuse`: surely not stored. `late`: no answer, stored only when the next append or read comes.
+    With three `replicas` a second try of what was stored is a `Duplicate`, with one it is a plain `Conflict`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, replicas: int = 1) -> None:
+        self.replicas = replicas
         self.messages: list[tuple[int, Stored]] = []
         self.sins: list[str] = []
         self._tails: dict[int, int] = {}
+        self._ids: set[str] = set()
         self._late: tuple[int, str, bytes, int] | None = None
 
     async def append(self, task_id: int, commit_id: str, body: bytes, expected: int) -> int:
@@ -46,11 +49,14 @@ class MemoryStorage:
         return self._tails.get(task_id, 0)
 
     def _store(self, task_id: int, commit_id: str, body: bytes, expected: int) -> int:
+        if self.replicas > 1 and commit_id in self._ids:
+            raise Duplicate(f"{commit_id} was stored before")
         if self._tails.get(task_id, 0) != expected:
             raise Conflict(f"last sequence {self._tails.get(task_id, 0)}, expected {expected}")
         seq = len(self.messages) + 1
         self.messages.append((task_id, Stored(seq, commit_id, body, datetime.now(UTC))))
         self._tails[task_id] = seq
+        self._ids.add(commit_id)
         return seq
 
     def _arrive(self) -> None:

@@ -7,9 +7,7 @@ the newest state: a decision to do nothing has no other referee.
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
 from time import monotonic
-from typing import NoReturn, TypeVar
 
 from shared.log.draft import Draft, draft
 from shared.log.fold import fold, too_new
@@ -29,10 +27,9 @@ from shared.log.port import (
     Stored,
     Transacted,
 )
+from shared.log.waiting import give_up, patiently, rest
 from shared.messages.commit import MAX_BYTES
 from shared.task.state import Task
-
-T = TypeVar("T")
 
 HEADER_ROOM = 1024
 MAX_CONFLICTS = 200
@@ -100,11 +97,11 @@ class TaskLog:
 
     async def history(self, task_id: int, after: int = 0, *, limit: int | None = None) -> list[Stored]:
         """Return the task's commits behind sequence `after`, in order. Raises `LogUnavailable`."""
-        return await _patiently(lambda: self.storage.read(task_id, after, limit=limit), monotonic() + self.patience)
+        return await patiently(lambda: self.storage.read(task_id, after, limit=limit), monotonic() + self.patience)
 
     async def last(self, task_id: int) -> int:
         """Return the leader's last sequence of the task, 0 when it has none. Raises `LogUnavailable`."""
-        return await _patiently(lambda: self.storage.last(task_id), monotonic() + self.patience)
+        return await patiently(lambda: self.storage.last(task_id), monotonic() + self.patience)
 
     def cached(self, task_id: int) -> Task | None:
         """Return what the cache holds of the task, perhaps old, without asking anybody."""
@@ -187,7 +184,7 @@ class TaskLog:
                 return await self.storage.append(lane.task_id, commit_id, body, lane.seq)
             except Conflict as conflict:
                 if doubt or isinstance(conflict, Duplicate):
-                    follower = await _patiently(
+                    follower = await patiently(
                         lambda: self.storage.read(lane.task_id, lane.seq, limit=1), deadline, maybe=True
                     )
                     if follower and follower[0].body == body:
@@ -195,19 +192,19 @@ class TaskLog:
                 raise
             except LogRefused as refused:
                 if doubt:
-                    _give_up(maybe=True)
+                    give_up(maybe=True)
                 raise refused from None
             except Ambiguous:
                 doubt = True
             except NotStored:
                 pass
             if monotonic() > deadline:
-                _give_up(maybe=doubt)
-            pause = await _rest(pause)
+                give_up(maybe=doubt)
+            pause = await rest(pause)
 
     async def _newest(self, lane: Lane, deadline: float) -> bool:
         """Whether the leader's tail is where the lane stands."""
-        last = await _patiently(lambda: self.storage.last(lane.task_id), deadline)
+        last = await patiently(lambda: self.storage.last(lane.task_id), deadline)
         self.highest = max(self.highest, last)
         return last == lane.seq
 
@@ -219,7 +216,7 @@ class TaskLog:
 
     async def _folded(self, task_id: int, task: Task | None, seq: int, deadline: float) -> tuple[Task | None, int]:
         """Fold what follows `seq` onto `task`; return the leader's state and its sequence."""
-        messages = await _patiently(lambda: self.storage.read(task_id, seq), deadline)
+        messages = await patiently(lambda: self.storage.read(task_id, seq), deadline)
         if not messages:
             return task, seq
         folded, last = fold(messages, task, task_id=task_id)
@@ -238,29 +235,3 @@ def _split(lane: Lane, group: list[Ask], size: int) -> None:
     half = len(group) // 2
     lane.waiting.extendleft(reversed(group[half:]))
     del group[half:]
-
-
-async def _patiently(call: Callable[[], Awaitable[T]], deadline: float, *, maybe: bool = False) -> T:
-    pause = 0.01
-    while True:
-        try:
-            return await call()
-        except (NotStored, Ambiguous):
-            if monotonic() > deadline:
-                _give_up(maybe=maybe)
-        pause = await _rest(pause)
-
-
-async def _rest(pause: float) -> float:
-    """Wait about `pause` seconds; return how long to wait next time."""
-    await asyncio.sleep(random.uniform(pause / 2, pause))  # noqa: S311  jitter
-    return min(pause * 2, 1.0)
-
-
-def _give_up(*, maybe: bool) -> NoReturn:
-    raise LogUnavailable(
-        "The log does not answer; the command may still take effect. Repeat it with its key."
-        if maybe
-        else "The log cannot be reached; nothing was stored.",
-        maybe=maybe,
-    )

@@ -16,9 +16,13 @@ def plan_item(task: Task) -> WorkItem:
 
 
 def subtask_item(task: Task, subtask: Subtask) -> WorkItem:
-    """Return the item for the attempt to come, or for the one a lost executor holds."""
-    attempt = subtask.attempt + (1 if subtask.status is SubtaskStatus.READY else 0)
-    return WorkItem(subtask.plan.pool, task.id, subtask.number, subtask.generation, attempt, task.seq)
+    """Return the item for the attempt to come, or for the one a lost executor holds.
+
+    An item that was queued before the subtask was taken back may sleep for as long as its retry time was away, so the
+    next one has another name.
+    """
+    handout = subtask.attempt + subtask.recalls + (1 if subtask.status is SubtaskStatus.READY else 0)
+    return WorkItem(subtask.plan.pool, task.id, subtask.number, subtask.generation, handout, task.seq)
 
 
 def due(task: Task, numbers: Iterable[int] | None = None) -> list[WorkItem]:

@@ -3,6 +3,8 @@
 Rules: specification §3.1, with direction kept explicitly (R7) and CANCELLED treated exactly as FAILED.
 """
 
+from typing import Any
+
 from shared.task.ids import subtask_id
 from shared.task.refusals import IllegalState, SubtaskNotFound, VersionMismatch
 from shared.task.state import Direction, Subtask, SubtaskStatus, Task, TaskState
@@ -61,23 +63,30 @@ def check_version(task: Task, version: int | None) -> None:
         )
 
 
+def target_of(task: Task, subtask: Subtask | None = None) -> dict[str, Any]:
+    """Return what every refusal tells of the task, or of the subtask: where it stands and what is allowed now."""
+    thing, state = (task, task.state.value) if subtask is None else (subtask, subtask.status.value)
+    allowed = allowed_on_task(task) if subtask is None else allowed_on_subtask(task, subtask)
+    return {"state": state, "operation": thing.operation.value, "allowed": allowed}
+
+
 def illegal_task(task: Task, word: str) -> IllegalState:
     """Return the refusal of an operation on the task, in OCP's words, with what is allowed now."""
-    allowed = allowed_on_task(task)
+    target = target_of(task)
     return IllegalState(
         f"The operation {word} is not allowed because the task {task.id} is in {task.state} state"
-        f"{_direction(task)}. Allowed now: {', '.join(allowed) or 'nothing'}.",
-        target={"state": task.state.value, "operation": task.operation.value, "allowed": allowed},
+        f"{_direction(task)}. Allowed now: {', '.join(target['allowed']) or 'nothing'}.",
+        target=target,
     )
 
 
 def illegal_subtask(task: Task, subtask: Subtask, word: str) -> IllegalState:
     """Return the refusal of an operation on the subtask, in OCP's words, with what is allowed now."""
-    allowed = allowed_on_subtask(task, subtask)
+    target = target_of(task, subtask)
     return IllegalState(
         f"The operation {word} is not allowed because the subtask {subtask_id(task.id, subtask.number)} is in "
-        f"{subtask.status} state{_direction(task)}. Allowed now: {', '.join(allowed) or 'nothing'}.",
-        target={"state": subtask.status.value, "operation": subtask.operation.value, "allowed": allowed},
+        f"{subtask.status} state{_direction(task)}. Allowed now: {', '.join(target['allowed']) or 'nothing'}.",
+        target=target,
     )
 
 

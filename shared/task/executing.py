@@ -172,7 +172,7 @@ def settle(verdict: Verdict, command: cmd.Settle) -> None:
             _require_phase(task, subtask, claim, "undo")
             event = ev.SubtaskUndone(subtask=number, fence=fence)
         case cmd.Failed() as failed:
-            event = _failure(subtask, claim, failed, command.at)
+            event = _failure(task, subtask, claim, failed, command.at)
         case cmd.Cancelled():
             if subtask.status is not CANCELING:
                 raise illegal_subtask(task, subtask, "end as cancelled")
@@ -189,10 +189,10 @@ def _require_phase(task: Task, subtask: Subtask, claim: Claim, phase: str) -> No
         raise illegal_subtask(task, subtask, f"end the phase '{phase}' in the phase '{claim.phase}'")
 
 
-def _failure(subtask: Subtask, claim: Claim, failed: cmd.Failed, at: datetime) -> ev.TaskEvent:
+def _failure(task: Task, subtask: Subtask, claim: Claim, failed: cmd.Failed, at: datetime) -> ev.TaskEvent:
     """A failed execution is tried again by itself while the budget of its generation lasts (R3)."""
     budget = subtask.plan.retry
-    again = failed.retryable and claim.phase == "execute" and subtask.status is RUNNING
+    again = failed.retryable and claim.phase == "execute" and subtask.status is RUNNING and not task.cancelled
     if budget is not None and again and subtask.tries <= budget.times:
         return ev.SubtaskRetryScheduled(
             subtask=subtask.number,

@@ -78,6 +78,7 @@ def fail(task: Task, subtask: Subtask, problem: Problem, at: datetime) -> None:
 
 def back(task: Task, subtask: Subtask) -> None:
     """Take an unclaimed READY subtask back to where it waited."""
+    subtask.recalls += 1
     subtask.commanded = False
     subtask.retry_at = None
     if task.direction is BACKWARD:

@@ -11,6 +11,7 @@ from shared.task.allowed import (
     illegal_subtask,
     illegal_task,
     require_subtask,
+    target_of,
 )
 from shared.task.refusals import NotSkippable, RollbackProhibited
 from shared.task.state import SubtaskStatus, TaskState
@@ -39,14 +40,14 @@ def on_task(verdict: Verdict, command: cmd.OperatorCommand) -> None:
     check_version(task, command.version)
     word, event = _TASK_EVENTS[type(command)]
     if word == "rollback" and task.state in {TaskState.FAILED, TaskState.CANCELLED} and task.rollback_prohibited():
-        raise RollbackProhibited(
-            f"Rollback of task {task.id} is prohibited.", target={"allowed": allowed_on_task(task)}
-        )
+        raise RollbackProhibited(f"Rollback of task {task.id} is prohibited.", target=target_of(task))
     if word not in allowed_on_task(task):
         if word == "skip":
             fixed = next((s for s in task.subtasks if s.status is FAILED and not s.plan.can_skip), None)
             if fixed is not None and task.ended:
-                raise NotSkippable(f"Subtask '{fixed.plan.key}' of task {task.id} cannot be skipped.")
+                raise NotSkippable(
+                    f"Subtask '{fixed.plan.key}' of task {task.id} cannot be skipped.", target=target_of(task)
+                )
         raise illegal_task(task, word)
     verdict.emit(event(turn=task.turn + 1), command.at)
 
@@ -59,6 +60,8 @@ def on_subtask(verdict: Verdict, command: cmd.SubtaskCommand) -> None:
     word, event = _SUBTASK_EVENTS[type(command)]
     if word not in allowed_on_subtask(task, subtask):
         if word == "skip" and subtask.status is FAILED and not subtask.plan.can_skip:
-            raise NotSkippable(f"Subtask '{subtask.plan.key}' of task {task.id} cannot be skipped.")
+            raise NotSkippable(
+                f"Subtask '{subtask.plan.key}' of task {task.id} cannot be skipped.", target=target_of(task, subtask)
+            )
         raise illegal_subtask(task, subtask, word)
     verdict.emit(event(turn=task.turn + 1, subtask=command.number), command.at)

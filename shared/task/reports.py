@@ -15,6 +15,7 @@ from shared.task.moves import (
     PENDING,
     READY,
     RUNNING,
+    back,
     fail,
     move,
     ready,
@@ -128,7 +129,7 @@ def _undone(task: Task, event: ev.SubtaskUndone, at: datetime) -> bool:
         fail(task, subtask, CANCELLED, at)
         return True
     subtask.commanded = True  # undoing and executing are one retry: fail-stop does not come between
-    ready(task, subtask, at)
+    _again(task, subtask, at)
     return True
 
 
@@ -165,8 +166,15 @@ def _handed_back(task: Task, event: ev.SubtaskLost | ev.SubtaskReleased, at: dat
     if subtask is None or subtask.status is not RUNNING:
         return False
     subtask.losses += isinstance(event, ev.SubtaskLost)
-    ready(task, subtask, at)
+    _again(task, subtask, at)
     return True
+
+
+def _again(task: Task, subtask: Subtask, at: datetime) -> None:
+    """READY once more; in a cancelled task back to where it waited: what cannot be cancelled ends, and no more."""
+    ready(task, subtask, at)
+    if task.cancelled:
+        back(task, subtask)
 
 
 REPORTS: dict[type[Any], Callable[[Task, Any, datetime], bool]] = {

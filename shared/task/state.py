@@ -87,6 +87,8 @@ class Subtask:
     """How often it was executed in this generation: what the retry budget counts."""
     losses: int = 0
     """How many executors were lost over it in this generation."""
+    recalls: int = 0
+    """How often it was taken back from READY unclaimed: an item queued before that does not stand for the next one."""
     ran_generation: int = 1
     """The generation it last executed in: an undo gets the token of what it undoes."""
     claim: Claim | None = None

@@ -73,7 +73,7 @@ def _task_cancel_requested(task: Task, event: ev.TaskCancelRequested, at: dateti
     for found in task.subtasks:
         if found.status is READY:
             back(task, task.edit(found.number))
-        elif found.status is RUNNING:
+        elif found.status is RUNNING and found.plan.can_cancel:
             subtask = task.edit(found.number)
             subtask.operation = Operation.CANCEL
             move(task, subtask, CANCELING)

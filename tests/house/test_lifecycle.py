@@ -8,9 +8,10 @@ from shared.task.events import TaskCreated
 from shared.task.evolve import create, evolve, seal
 from shared.task.state import SubtaskStatus, Task, TaskState
 from tests.house.tables import table
-from tests.unit.task.given import Story
-from tests.unit.task.situations import SUBTASKS, TASKS
-from tests.unit.task.test_machine import tell
+from tests.unit.task.crowd import tell
+from tests.unit.task.given import START, Story
+from tests.unit.task.situations import NOT_TO_BE_STOPPED, SUBTASKS, TASKS
+from tests.unit.task.test_table import ON_SUBTASK, ON_TASK
 
 DOCUMENT = "task-lifecycle.md"
 NOTHING = "\N{EN DASH}"
@@ -47,11 +48,40 @@ def test_the_table_of_commands_on_a_subtask() -> None:
     assert table(DOCUMENT, "situation", "status", "direction", "legal") == program
 
 
+def test_the_table_of_effects_on_a_task() -> None:
+    """What each legal command makes of the task and of each of its subtasks, in every situation."""
+    program = []
+    for situation, build in TASKS.items():
+        for word in allowed_on_task(build().now):
+            story = build()
+            story.do(ON_TASK[word](START))
+            state = story.now.state.value + (", deleted" if story.now.deleted else "")
+            subtasks = ", ".join(f"{s.status} {s.operation}" for s in story.now.subtasks) or NOTHING
+            program.append((situation, word, state, subtasks))
+    assert table(DOCUMENT, "situation", "command", "task", "its subtasks") == program
+
+
+def test_the_table_of_effects_on_a_subtask() -> None:
+    """What each legal command makes of the subtask, and of its task, in every situation."""
+    program = []
+    for situation, (build, number) in SUBTASKS.items():
+        before = build()
+        for word in allowed_on_subtask(before.now, before[number]):
+            story = build()
+            story.do(ON_SUBTASK[word](START, number=number))
+            subtask = story[number]
+            up = "one up" if subtask.generation > before[number].generation else "kept"
+            program.append((situation, word, f"{subtask.status} {subtask.operation}", up, story.now.state.value))
+    assert table(DOCUMENT, "situation", "command", "subtask", "generation", "task") == program
+
+
 def test_the_table_of_transitions() -> None:
     """What the events of hundreds of stories do to the subtask they name is in the table, and the other way round."""
     seen: Counter[tuple[str, ...]] = Counter()
     for seed in range(50_000, 50_500):
         _observe(tell(seed, 150), seen)
+    for build in NOT_TO_BE_STOPPED:
+        _observe(build(), seen)
     rows = table(DOCUMENT, "event", "direction", "from", "to")
     assert len(rows) == len(set(rows))
     assert set(seen) == set(rows)

@@ -7,7 +7,7 @@ waiting for the result: an operation that imports nothing but this module can be
 import asyncio
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from fnmatch import fnmatchcase
@@ -21,6 +21,7 @@ from services.executor.fault import Cancelled, Fault, PermanentFault, TransientF
 from services.executor.processes import Children
 
 __all__ = [
+    "Ask",
     "Cancelled",
     "Children",
     "Context",
@@ -58,6 +59,7 @@ class NoParams(Params):
 
 
 P = TypeVar("P", bound=BaseModel)
+T = TypeVar("T")
 
 
 class LineFeed(Protocol):
@@ -96,6 +98,10 @@ class Log(Protocol):
         """Return a feed that logs raw bytes line by line."""
 
 
+Ask = Callable[[str, Mapping[str, Any], float], Coroutine[Any, Any, dict[str, Any]]]
+"""Sends a question to an API and waits so many seconds for its answer. Raises a fault when none comes."""
+
+
 class ResultStore(Protocol):
     """Where result files and outputs too large for the log go."""
 
@@ -132,6 +138,11 @@ async def _no_secrets(name: str) -> str:
     raise PermanentFault(f"secret '{name}' cannot be read: this executor has no secret store configured yet.")
 
 
+async def no_api(subject: str, question: Mapping[str, Any], seconds: float) -> dict[str, Any]:  # noqa: ARG001
+    """Answer nothing: where an operation runs alone, there is nobody to ask."""
+    raise TransientFault("No API can be asked from here.")
+
+
 def _unheard(fraction: float, note: str) -> None:
     """Drop a progress report nobody listens to."""
 
@@ -162,11 +173,29 @@ class Context:
     children: Children
     results: ResultStore
     resolve_secret: Callable[[str], Awaitable[str]] = _no_secrets
+    ask: Ask = no_api
+    """Asks an API, on the few subjects open to operations; ours alone have a use for it."""
     on_progress: Callable[[float, str], None] = _unheard
 
     def progress(self, fraction: float, note: str = "") -> None:
         """Report how far the work is, 0.0 to 1.0; a hint for readers, never kept for ever."""
         self.on_progress(min(1.0, max(0.0, fraction)), note)
+
+    async def unless_cancelled(self, work: Coroutine[Any, Any, T]) -> T:
+        """Wait for something of this process, such as an answer, and drop it as soon as somebody wants the end.
+
+        What has come by then counts. Raises `Cancelled`. Commands that `run` started need no such care.
+        """
+        doing, asked = asyncio.create_task(work), asyncio.create_task(self.cancelled.wait())
+        try:
+            await asyncio.wait({doing, asked}, return_when=asyncio.FIRST_COMPLETED)
+            if doing.done():
+                return doing.result()
+            raise Cancelled
+        finally:
+            asked.cancel()
+            doing.cancel()
+            await asyncio.gather(doing, asked, return_exceptions=True)
 
     async def secret(self, name: str) -> str:
         """Return the value behind a secret's name. Raises `PermanentFault` when it cannot be had. Never log it."""

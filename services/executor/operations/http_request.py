@@ -133,7 +133,7 @@ class HttpRequest(Operation[HttpRequestParams]):
         try:
             async with asyncio.timeout(params.timeout):
                 for _ in range(MAX_HOPS + 1):
-                    answer = await self._send(ctx, hop, params.keep_bytes)
+                    answer = await ctx.unless_cancelled(self._send(ctx, hop, params.keep_bytes))
                     onward = answer["headers"].get("location") if params.follow_redirects else None
                     if onward is None or answer["status"] not in {301, 302, 303, 307, 308}:
                         return _judge(params, hop, answer)

@@ -1,6 +1,7 @@
 """Every situation of a task and of a subtask that `docs/task-lifecycle.md` has a row for, and how to get there."""
 
 from collections.abc import Callable
+from functools import partial
 
 from shared.task import commands as cmd
 from tests.unit.task.given import OOPS, START, Story, node
@@ -24,6 +25,14 @@ def _running(number: int = 1) -> Story:
 
 def _canceling() -> Story:
     return _running().cancel()
+
+
+def _failed_while_canceling() -> Story:
+    story = _sides()
+    story.claim(1)
+    story.claim(2)
+    story.settle(1, cmd.Failed(OOPS))
+    return story.cancel()
 
 
 def _waiting() -> Story:
@@ -96,12 +105,49 @@ def _denied(*, waiting: bool) -> Story:
     return story
 
 
+def _not_to_be_stopped(ending: cmd.Outcome | None, rests: str) -> Story:
+    """The task is cancelled while something runs that cannot be cancelled; then that is handed back, or lost."""
+    story = Story.of(node("a", can_cancel=False, undo=True), node("b"))
+    if rests == "to be retried":
+        story.break_down(1).retry()
+    elif rests == "done":
+        story.run(1).break_down(2).roll_back()
+    elif rests == "failed":
+        story.break_down(1).roll_back()
+    elif rests == "waiting":
+        story.claim(1)
+        story.settle(1, cmd.Released())
+        story.break_down(2).roll_back()
+    fence = story.claim(1)
+    story.cancel()
+    if ending is not None:
+        story.settle(1, ending)
+    else:
+        story.do(cmd.Claim(1, story.claimant(incarnation="i2"), START, owner_gone=fence))
+    return story
+
+
+def _running_on() -> Story:
+    story = _sides(can_cancel=False)
+    story.claim(1)
+    return story.cancel()
+
+
+NOT_TO_BE_STOPPED: list[Callable[[], Story]] = [
+    *(partial(_not_to_be_stopped, None, rests) for rests in ("", "done", "failed", "waiting")),
+    *(partial(_not_to_be_stopped, cmd.Released(), rests) for rests in ("", "done", "failed", "waiting")),
+    partial(_not_to_be_stopped, cmd.Undone(), "to be retried"),
+]
+"""Ends of what a cancel of the task leaves alone, so rare that a crowd seldom meets them."""
+
+
 TASKS: dict[str, Callable[[], Story]] = {
     "waits for its plan": Story.typed,
     "planned, nothing has started": _pair,
     "something runs": _running,
     "something failed, something runs": lambda: _running(2).break_down(1),
     "is being cancelled": _canceling,
+    "is cancelled while something runs that cannot be": _running_on,
     "everything is done": lambda: _pair().run(1, 2),
     "something failed": lambda: _pair().break_down(1),
     "something failed that cannot be retried": lambda: _pair(can_retry=False).break_down(1),
@@ -130,6 +176,7 @@ SUBTASKS: dict[str, tuple[Callable[[], Story], int]] = {
     "is being cancelled": (_canceling, 1),
     "failed": (lambda: _pair().break_down(1), 1),
     "failed, abilities denied": (lambda: _pair(can_retry=False, can_skip=False).break_down(1), 1),
+    "failed, and its task is being cancelled": (_failed_while_canceling, 1),
     "done": (lambda: _pair().run(1), 1),
     "skipped": (lambda: _pair().break_down(1).skip(1), 1),
     "waits for a follower to be undone": (_undoing, 1),

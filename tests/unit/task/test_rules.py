@@ -66,6 +66,12 @@ def test_concurrency_bounds_what_is_active() -> None:
     assert story.statuses == ["CANCELING", "SUCCESSFUL", "READY", "PENDING"]
 
 
+def test_ten_at_once_unless_the_plan_says_otherwise() -> None:
+    """The default is 10, and 0 is no limit (R2)."""
+    assert side_by_side(12).statuses.count("READY") == 10
+    assert side_by_side(12, concurrency=0).statuses.count("READY") == 12
+
+
 def test_fail_stop_takes_ready_back_and_lets_run_what_runs() -> None:
     """The task fails when nothing is active any more, and says of what it failed."""
     story = side_by_side(4, concurrency=3)
@@ -293,6 +299,14 @@ def test_a_rollback_of_what_did_nothing_is_done_at_once() -> None:
     undone.roll_back()
     assert (undone.statuses, undone.now.state) == (["PENDING"], TaskState.SUCCESSFUL)
     assert (undone[1].problem, undone[1].operation) == (None, Operation.ROLLBACK)
+
+
+def test_what_has_run_may_prohibit_the_rollback() -> None:
+    """The plan as a whole does, or a subtask that has left PENDING and READY does; one that never ran does not."""
+    spoiling = (node("a", prohibit_rollback=True), node("b", 1))
+    assert Story.of(*spoiling).cancel().roll_back().now.state is TaskState.SUCCESSFUL
+    assert Story.of(*spoiling).run(1).break_down(2).refused(cmd.RollBackTask(START)).code == 4009
+    assert Story.of(node("a"), prohibit_rollback=True).break_down(1).refused(cmd.RollBackTask(START)).code == 4009
 
 
 # ---- lost executors -----------------------------------------------------------------------------------------------
