@@ -15,7 +15,7 @@ BIN := .venv/bin
 	@$(BIN)/python -m compileall -q services shared opsledger
 	@touch $@
 
-.PHONY: help setup run test test-long check fix bench lock clean
+.PHONY: help setup run test test-long check fix bench docs lock clean
 
 help: ## list these jobs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,7 +35,7 @@ check: .venv/ready ## formatting, lint, types, import contracts; changes nothing
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/mypy tests benchmarks
+	@$(BIN)/mypy tests benchmarks examples
 	@$(BIN)/lint-imports
 
 fix: .venv/ready ## format and mend what lint can mend
@@ -44,6 +44,9 @@ fix: .venv/ready ## format and mend what lint can mend
 
 bench: .venv/ready ## measure; ends with one line of JSON
 	@$(BIN)/python -m benchmarks
+
+docs: .venv/ready ## write the generated documents anew
+	@$(BIN)/python -m services.api asyncapi > docs/asyncapi.json
 
 lock: ## pin the newest versions into requirements/, with hashes and without addresses
 	@VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --upgrade pyproject.toml --extra api --extra executor --extra postgres --python-version 3.11 -o requirements/run.txt

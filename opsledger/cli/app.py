@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from importlib.metadata import version
 
 from cyclopts import App, CycloptsError
-from rich.text import Text
 
-from opsledger.cli import jobs, join
+from opsledger.cli import audit, jobs, join
 from opsledger.cli.failure import CliError, Exit
-from opsledger.cli.look.console import err
+from opsledger.cli.look.errors import complain
+from opsledger.cli.people import token, user
+from opsledger.cli.people.whoami import whoami
+from opsledger.cli.task import act
 from opsledger.cli.task.create import create
 from opsledger.cli.task.events import events
 from opsledger.cli.task.list import list_tasks
@@ -21,37 +23,72 @@ from opsledger.cli.task.show import show
 from opsledger.cli.task.watch import watch
 from opsledger.cli.up import up
 
+_ABOUT = """Runs operations work and never loses, doubles or mislays it.
+
+Output that is piped has neither colour nor cut lines; NO_COLOR is obeyed.
+"""
+_CODES = """
+Exit codes: 0 done, 1 failed or refused, 2 wrong command line or nobody to ask, 130 interrupted; of a task that is
+waited for: 0 done, 1 failed, 3 cancelled, 4 rolled back, 124 wait timed out. A service or a job: 3 when the log is
+older than the view.
+"""
+
 
 def build() -> App:
     """The whole tree, made when asked for: importing this module has no effect."""
     app = App(
         name="opsledger",
-        help="Runs operations work and never loses, doubles or mislays it.",
+        help=_ABOUT,
+        help_epilogue=_CODES,
         version=lambda: version("opsledger"),
     )
+    app.register_install_completion_command(help="Complete commands and options on Tab, in this shell from now on.")
     app.command(up)
     app.command(join.executor)
     app.command(join.api)
     app.command(jobs.init)
-
-    task = App(name="task", help="Create tasks, and see how they go.")
-    task.command(create)
-    task.command(list_tasks, name="list")
-    task.command(show)
-    task.command(watch)
-    task.command(logs)
-    task.command(events)
-    app.command(task)
+    app.command(_tasks())
+    app.command(_audit())
+    for one in _people():
+        app.command(one)
+    app.command(whoami)
 
     projection = App(name="projection", help="The view that lists and pages are read from.")
     projection.command(jobs.rebuild)
     projection.command(jobs.verify)
     app.command(projection)
-
-    token = App(name="token", help="API tokens.")
-    token.command(jobs.create_token, name="create")
-    app.command(token)
     return app
+
+
+def _tasks() -> App:
+    task = App(name="task", help="Create tasks, see how they go, and steer them.")
+    for one in (create, show, watch, logs, events):
+        task.command(one)
+    task.command(list_tasks, name="list")
+    for one in act.commands():
+        task.command(one, alias="pass" if one.__name__ == "skip" else None)
+    return task
+
+
+def _audit() -> App:
+    found = App(name="audit", help="Who commanded what, when, why, and what was answered.")
+    found.default(audit.audit)
+    found.command(audit.verify)
+    return found
+
+
+def _people() -> list[App]:
+    tokens = App(name="token", help="What programs log in with.")
+    tokens.command(token.create)
+    tokens.command(token.list_tokens, name="list")
+    tokens.command(token.revoke)
+    users = App(name="user", help="People who log in by name.")
+    users.command(user.add)
+    users.command(user.list_users, name="list")
+    users.command(user.set_role)
+    users.command(user.password)
+    users.command(user.remove)
+    return [tokens, users]
 
 
 def run(words: Sequence[str]) -> int:
@@ -59,10 +96,10 @@ def run(words: Sequence[str]) -> int:
     try:
         answer = build()(list(words), exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
-        _complain(str(error), "opsledger --help, or --help after a command, tells how")
+        complain(str(error), "opsledger --help, or --help after a command, tells how")
         return Exit.USAGE
     except CliError as error:
-        _complain(error.cause, error.next_step)
+        complain(error.cause, error.next_step)
         return error.code
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
@@ -70,13 +107,6 @@ def run(words: Sequence[str]) -> int:
         sys.stderr.close()  # the reader has what it wanted; nothing more to say, also not at exit
         return Exit.DONE
     return answer if isinstance(answer, int) else Exit.DONE
-
-
-def _complain(cause: str, next_step: str | None) -> None:
-    console = err()
-    console.print(Text.assemble(("error  ", "bad"), cause), soft_wrap=True)
-    if next_step:
-        console.print(Text.assemble(("next   ", "label"), next_step), soft_wrap=True)
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ The service takes this process's place, so its death is nobody else's and its si
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 from cyclopts import Parameter
 from rich.text import Text
@@ -67,6 +67,6 @@ def api(
     replace_with(service("api", "serve"), servers.environment(host=host, port=chosen))
 
 
-def replace_with(argv: list[str], environment: dict[str, str]) -> None:
+def replace_with(argv: list[str], environment: dict[str, str]) -> NoReturn:
     """Become that service."""
     os.execve(argv[0], argv, environment)  # noqa: S606 - our own interpreter and module

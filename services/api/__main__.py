@@ -1,4 +1,4 @@
-"""`python -m services.api serve | init | rebuild | verify | token`. The only reader of settings.
+"""`python -m services.api serve | init | rebuild | verify | audit-verify | token`. The only reader of settings.
 
 Exit codes: 0 fine, 2 wrong use, 3 the log has forgotten what the view has seen, 1 anything else.
 """
@@ -8,9 +8,9 @@ import asyncio
 import contextlib
 import json
 import re
-import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine
+from datetime import timedelta
 from typing import Any
 
 import uvicorn
@@ -18,23 +18,30 @@ import uvloop
 from pydantic import ValidationError
 
 from services.api import provision, tokens
-from services.api.access import LOGIN, Role
+from services.api.access import LOGIN, MAX_LOGIN, Role
 from services.api.app import Running, build
+from services.api.bus.asyncapi import document
+from services.api.identity import vault
+from services.api.identity.secret_keys import SecretKeys, access_key
+from services.api.projection.audit_verify import verify_chains
 from services.api.projection.checkpoint import LogRegression
 from services.api.projection.engine import engine_for
 from services.api.projection.rebuild import rebuild
 from services.api.projection.verify import verify
+from services.api.rest.wire import BoundedProtocol
+from services.api.server import Server
 from services.api.settings import Settings
 from shared.log.jetstream import JetStreamStorage
 from shared.messages import subjects
 from shared.runtime import logging
+from shared.runtime.clock import now
 from shared.runtime.garbage import collect_seldom
 from shared.runtime.nats import connect
 from shared.store.kv import Bucket
 
 EXIT_FAILED, EXIT_USAGE, EXIT_REGRESSION = 1, 2, 3
 STOP_SECONDS = 2
-PLAIN = frozenset({"CannotStart", "ProvisionFailed", "TimeoutError"})
+PLAIN = frozenset({"BadKey", "CannotStart", "NoVault", "ProvisionFailed", "TimeoutError"})
 """Errors whose message says what to do, so that a trace would only hide it."""
 
 
@@ -45,7 +52,8 @@ def main(argv: list[str]) -> int:
         settings = Settings()
     except ValidationError as error:
         for problem in error.errors(include_url=False, include_input=False):
-            print(f"OPSLEDGER_{str(problem['loc'][0]).upper()}: {problem['msg']}", file=sys.stderr)  # noqa: T201
+            name = f"OPSLEDGER_{str(problem['loc'][0]).upper()}" if problem["loc"] else "settings"
+            print(f"{name}: {problem['msg']}", file=sys.stderr)  # noqa: T201
         return EXIT_USAGE
     logging.configure(settings.log_level, service=f"api {asked.job}" if asked.job != "serve" else "api")
     log = logging.get(__name__)
@@ -72,7 +80,7 @@ async def _serve(settings: Settings, _: argparse.Namespace) -> int:
         build(running),
         host=settings.host,
         port=settings.port,
-        http="httptools",
+        http=BoundedProtocol,
         ws="none",
         lifespan="on",
         log_config=None,
@@ -83,29 +91,13 @@ async def _serve(settings: Settings, _: argparse.Namespace) -> int:
         timeout_keep_alive=75,
         backlog=1024,
     )
-    server = _Server(config)
+    server = Server(config, running.stopping)
     collect_seldom()
     with contextlib.suppress(SystemExit):  # the library's own exit code for a failed start is our 3
         await server.serve()
     if running.problem is not None:
         raise running.problem
     return 0 if server.started else EXIT_FAILED
-
-
-class _Server(uvicorn.Server):
-    """Ends with code 0 when asked to stop; the library would raise the signal once more."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Take INT and TERM as wishes to stop."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self.handle_exit, number, None)
-        try:
-            yield
-        finally:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.remove_signal_handler(number)
 
 
 async def _init(settings: Settings, _: argparse.Namespace) -> int:
@@ -134,6 +126,16 @@ async def _verify(settings: Settings, _: argparse.Namespace) -> int:
     return 0 if found.same else EXIT_FAILED
 
 
+async def _audit_verify(settings: Settings, _: argparse.Namespace) -> int:
+    async with _log_and_view(settings) as (storage, engine):
+        found = await verify_chains(storage, engine)
+    for task_id, broken in found.broken:
+        print(f"sequence {broken.seq}, task {task_id}: {broken.why}", file=sys.stderr)  # noqa: T201
+    first = found.broken[0][1].seq if found.broken else None
+    print(json.dumps({"tasks": found.tasks, "commits": found.commits, "broken": found.links, "first": first}))  # noqa: T201
+    return EXIT_FAILED if found.links else 0
+
+
 @contextlib.asynccontextmanager
 async def _log_and_view(settings: Settings) -> AsyncIterator[tuple[JetStreamStorage, Any]]:
     async with asyncio.timeout(settings.connect_seconds):
@@ -152,24 +154,36 @@ async def _token(settings: Settings, asked: argparse.Namespace) -> int:
     async with asyncio.timeout(settings.connect_seconds):
         client = await connect(settings.nats_url, name="opsledger token")
     try:
-        token = await tokens.issue(Bucket(client, subjects.ACCESS), asked.name, Role(asked.role), days=asked.days)
+        sealed = vault.find(settings.secrets_key, settings.secrets_key_file, settings.data_dir)
+        secret_keys = SecretKeys(Bucket(client, subjects.SECRETS), sealed)
+        until = now() + timedelta(days=asked.days) if asked.days is not None else None
+        wanted = tokens.Wanted(asked.name, Role(asked.role), until, frozenset(asked.team) or None, asked.key_pair)
+        made = await tokens.Tokens(Bucket(client, subjects.ACCESS), secret_keys).issue(wanted, by="command line")
     finally:
         await client.close()
-    print(token)  # noqa: T201  its output is its purpose
+    pair = {"access_key": access_key(made.record.id), "secret_key": made.secret_key}
+    print(json.dumps({"token": made.token, **pair}) if asked.key_pair else made.token)  # noqa: T201  its purpose
+    return 0
+
+
+async def _asyncapi(_: Settings, __: argparse.Namespace) -> int:
+    print(json.dumps(document(), indent=2))  # noqa: T201  its output is its purpose
     return 0
 
 
 _JOBS: dict[str, Callable[[Settings, argparse.Namespace], Coroutine[Any, Any, int]]] = {
     "serve": _serve,
     "init": _init,
+    "asyncapi": _asyncapi,
     "rebuild": _rebuild,
     "verify": _verify,
+    "audit-verify": _audit_verify,
     "token": _token,
 }
 
 
 def _login(text: str) -> str:
-    if not re.fullmatch(LOGIN, text):
+    if len(text) > MAX_LOGIN or not re.fullmatch(LOGIN, text):
         raise argparse.ArgumentTypeError("letters, digits and ._- only, at most 64, a letter or digit first")
     return text
 
@@ -179,11 +193,15 @@ def _parser() -> argparse.ArgumentParser:
     jobs = parser.add_subparsers(dest="job", required=True, metavar="job")
     jobs.add_parser("serve", help="REST, projector and rescuer")
     jobs.add_parser("init", help="create streams, buckets, tables, the built-in catalogue and the first user")
+    jobs.add_parser("asyncapi", help="print the AsyncAPI document of what goes over NATS")
     jobs.add_parser("rebuild", help="build the view anew from the log")
     jobs.add_parser("verify", help="compare the view with the log")
+    jobs.add_parser("audit-verify", help="follow every task's hash chain and name the first broken link")
     token = jobs.add_parser("token", help="make a token and print it once")
     token.add_argument("name", type=_login, help="whom the token stands for")
     token.add_argument("--role", choices=[role.value for role in Role], default=Role.TASK_VIEWER.value)
+    token.add_argument("--team", action="append", default=[], help="sees this team's tasks alone; may be repeated")
+    token.add_argument("--key-pair", action="store_true", help="with a pair of keys to sign with; prints JSON")
     token.add_argument("--days", type=float, default=None, help="how long it is valid; for ever by default")
     return parser
 

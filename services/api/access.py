@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
@@ -21,8 +21,10 @@ TOKEN_PREFIX: Final = "ol_"  # noqa: S105  not a secret
 USER, TOKEN = "user/", "token/"
 _N, _R, _P = 2**14, 8, 1
 
-LOGIN: Final = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
-Login = Annotated[str, StringConstraints(pattern=LOGIN)]
+LOGIN: Final = r"^[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*$"
+"""Letters, digits and ._- only, a letter or digit first, no dot without something behind it: it is part of a key."""
+MAX_LOGIN: Final = 64
+Login = Annotated[str, StringConstraints(pattern=LOGIN, max_length=MAX_LOGIN)]
 
 
 class Permission(StrEnum):
@@ -65,7 +67,8 @@ COMMANDS: Final[Mapping[str, Permission]] = {
 TEAM: Final = "team"
 """The label that says whose a task is."""
 Teams = frozenset[str] | None
-"""The teams whose tasks somebody sees; None: everybody's."""
+"""The teams whose tasks somebody sees; None: everybody's. An ADMIN has none: whoever grants everything sees it."""
+MAX_TEAMS: Final = 100
 
 
 def within(teams: Teams, labels: Mapping[str, str]) -> bool:
@@ -84,6 +87,8 @@ class Principal(BaseModel):
 
     def may(self, permission: Permission) -> bool:
         """Whether the role grants it; what is not granted is denied."""
+        if permission is Permission.ADMINISTER and self.teams is not None:
+            return False  # users and tokens belong to no team
         return permission in GRANTS[self.role]
 
 
@@ -110,10 +115,11 @@ class UserRecord(_Record):
     p: int = _P
 
     @classmethod
-    def of(cls, name: str, password: str, role: Role, at: datetime) -> "UserRecord":
+    def of(cls, name: str, password: str, role: Role, at: datetime, teams: Teams = None) -> "UserRecord":
         """Return a record with a salt of its own. Takes about 50 ms of processor time."""
         salt = secrets.token_bytes(16)
-        return cls(name=name, role=role, created_at=at, salt=salt.hex(), hash=_scrypt(password, salt, _N, _R, _P).hex())
+        digest = _scrypt(password, salt, _N, _R, _P).hex()
+        return cls(name=name, role=role, created_at=at, teams=teams, salt=salt.hex(), hash=digest)
 
     def accepts(self, password: str) -> bool:
         """Whether this is the password, in constant time. Takes about 50 ms of processor time."""
@@ -127,19 +133,30 @@ class TokenRecord(_Record):
     id: str
     sha256: str
     expires_at: datetime | None = None
+    created_by: str | None = None
+    signs: bool = False
+    """Whether it came with a key pair."""
+
+    def alive(self, at: datetime) -> bool:
+        """Whether it has not expired."""
+        return self.expires_at is None or at < self.expires_at
 
     def accepts(self, token: str, at: datetime) -> bool:
         """Whether this is the token and it has not expired."""
         same = hmac.compare_digest(hashlib.sha256(token.encode()).hexdigest(), self.sha256)
-        return same and (self.expires_at is None or at < self.expires_at)
+        return same and self.alive(at)
 
 
-def new_token(name: str, role: Role, at: datetime, expires_at: datetime | None = None) -> tuple[str, TokenRecord]:
+def new_token(
+    name: str, role: Role, at: datetime, expires_at: datetime | None = None, *, teams: Teams = None, **about: Any
+) -> tuple[str, TokenRecord]:
     """Return a new token, which nobody will see again, and the record that recognises it."""
     token_id = secrets.token_hex(6)
     token = f"{TOKEN_PREFIX}{token_id}_{secrets.token_urlsafe(32)}"
     digest = hashlib.sha256(token.encode()).hexdigest()
-    record = TokenRecord(name=name, role=role, created_at=at, id=token_id, sha256=digest, expires_at=expires_at)
+    record = TokenRecord(
+        name=name, role=role, created_at=at, teams=teams, id=token_id, sha256=digest, expires_at=expires_at, **about
+    )
     return token, record
 
 

@@ -8,6 +8,7 @@ background job that died, end the process.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
@@ -17,26 +18,42 @@ from nats.aio.client import Client
 from starlette.types import ASGIApp
 
 from services.api.background import Background
-from services.api.bus import log_check
+from services.api.bus import bulk, log_check
+from services.api.bus.desk import Desk
+from services.api.bus.intake import Intake
 from services.api.bus.nudge import ExecutorNudges
+from services.api.bus.set_aside import SetAside
 from services.api.bus.status import StatusEvents
 from services.api.catalog import Catalog
 from services.api.commands import Commands
 from services.api.connection import CannotStart, open_log, watch
 from services.api.creator import Creator
 from services.api.credentials import Credentials
+from services.api.identity import vault
+from services.api.identity.jwks import Jwks, from_file, from_url
+from services.api.identity.limits import Pace
+from services.api.identity.oidc import OURS, Oidc, Provider
+from services.api.identity.replay import Replays
+from services.api.identity.secret_keys import HOW, SecretKeys
+from services.api.identity.vault import Vault
 from services.api.keys import Keys
 from services.api.numbers import Numbers
+from services.api.projection.audit_reads import AuditReads
 from services.api.projection.engine import engine_for
 from services.api.projection.migrate import pending
 from services.api.projection.projector import Projector
 from services.api.projection.reads import Reads
+from services.api.projection.selection import Selections
 from services.api.rescuer import Rescuer, Stale
 from services.api.rest import openapi, routes
+from services.api.rest.admission import Admission
 from services.api.rest.errors import HANDLERS
 from services.api.rest.gate import Gate
+from services.api.rest.live.live import Live
 from services.api.rest.ports import Api, Reach
 from services.api.settings import Settings
+from services.api.tokens import Tokens
+from services.api.users import Users
 from services.api.vitals import Progress, Vitals
 from shared.log.jetstream import JetStreamStorage
 from shared.log.port import NotStored
@@ -67,6 +84,7 @@ class Running:
         self._background = Background(self._died)
         self.numbers = Numbers()
         self.problem: BaseException | None = None
+        self._live: Live | None = None
         self.broker = NatsBroker(
             logger=None,
             graceful_timeout=1.0,
@@ -102,14 +120,16 @@ class Running:
 
         task_log = TaskLog(storage, patience=PATIENCE)
         queue = JetStreamQueue(client, replicas=settings.replicas, ack_wait=settings.ack_wait_seconds)
-        catalog, credentials = (
-            Catalog(Bucket(client, subjects.CATALOG)),
-            Credentials(Bucket(client, subjects.ACCESS)),
-        )
+        catalog = Catalog(Bucket(client, subjects.CATALOG))
+        access = Bucket(client, subjects.ACCESS)
+        secret_keys = SecretKeys(Bucket(client, subjects.SECRETS), self._vault())
+        credentials = Credentials(access, secret_keys, _oidc(settings))
         await catalog.load()
+        await secret_keys.load()
         await credentials.load()
         keys = Keys(Bucket(client, subjects.IDEMPOTENCY))
-        creator = Creator(task_log, TaskIds(client), keys, Results(client), catalog)
+        results = Results(client)
+        creator = Creator(task_log, TaskIds(client), keys, results, catalog)
         commands = Commands(task_log, queue, creator, ExecutorNudges(client))
         stack.push_async_callback(commands.close)
         rescuer = Rescuer(
@@ -124,6 +144,10 @@ class Running:
         projector.listeners.append(status.applied)
         vitals = Vitals(storage, task_log, reads, projector, commands, rescuer, status, self._background, Progress())
         self.numbers.watch(vitals.numbers)
+        desk, aside = Desk(client, commands, credentials.secret_of), SetAside(client)
+        intake = Intake(client, desk, aside, ack_wait=settings.ack_wait_seconds)
+        self.numbers.watch(intake.numbers)
+        bulk.subscribe(self.broker, bulk.Performer(task_log, commands))
         log_check.subscribe(self.broker, lambda: _known(storage, task_log, projector))
         await self.broker.start()
 
@@ -132,20 +156,54 @@ class Running:
         keep(projector.run(), "projector")
         keep(rescuer.run(), "rescuer")
         keep(status.run(), "status events")
+        keep(intake.run(), "command intake")
         keep(catalog.follow(), "catalog")
         keep(credentials.follow(), "access")
+        keep(secret_keys.follow(), "secret keys")
         keep(watch(client, task_log, projector.check), "connection")
+        self._live = live = Live(storage, task_log, per_principal=settings.sse_per_principal)
+        stack.push_async_callback(live.close)
+        self.numbers.watch(live.numbers)
         return Api(
             log=task_log,
+            live=live,
             commands=commands,
             catalog=catalog,
             credentials=credentials,
+            tokens=Tokens(access, secret_keys, credentials),
+            users=Users(access, credentials),
+            admission=Admission(
+                credentials,
+                Replays(Bucket(client, subjects.REPLAYS)),
+                Pace(settings.rate_per_second, settings.rate_burst),
+                Pace(settings.login_failures_per_minute / 60, settings.login_failures_per_minute),
+            ),
             reads=reads,
+            audit=AuditReads(engine),
+            selections=Selections(engine),
+            results=results,
             logs=LogStore(client),
+            desk=desk,
+            aside=aside,
             numbers=self.numbers,
             reach=_reach(storage, task_log, projector),
             health=vitals.health,
         )
+
+    def stopping(self) -> None:
+        """End what never ends by itself: the server stops."""
+        if self._live is not None:
+            self._live.stopping()
+
+    def _vault(self) -> Vault | None:
+        settings = self._settings
+        try:
+            found = vault.find(settings.secrets_key, settings.secrets_key_file, settings.data_dir)
+        except vault.BadKey as error:
+            raise CannotStart(f"the key of secrets: {error}") from None
+        if found is None:
+            log.warning("no key pairs for tokens", why=HOW)
+        return found
 
     async def _connect(self) -> Client:
         where = ", ".join(without_login(server) for server in self._settings.nats_url.split(","))
@@ -179,7 +237,23 @@ def build(running: Running) -> ASGIApp:
         exception_handlers=HANDLERS,
     )
     routes.add(app)
-    return Gate(app, lambda: app.state.api.credentials, running.numbers.count)
+    return Gate(app, lambda: (app.state.api.admission, app.state.api.credentials), running.numbers.count)
+
+
+def _oidc(settings: Settings) -> Oidc | None:
+    """Return who verifies the identity provider's tokens, if there is one."""
+    if not settings.oidc_issuer or not settings.oidc_audience:
+        return None
+    url, file = settings.oidc_jwks_url, settings.oidc_jwks_file
+    provider = Provider(
+        issuer=settings.oidc_issuer,
+        audience=settings.oidc_audience,
+        name_claim=settings.oidc_name_claim,
+        role_claim=settings.oidc_role_claim,
+        roles=settings.oidc_roles or OURS,
+        teams_claim=settings.oidc_teams_claim,
+    )
+    return Oidc(provider, Jwks(from_url(url) if url else from_file(file or Path())))
 
 
 def _reach(storage: JetStreamStorage, task_log: TaskLog, projector: Projector) -> Reach:

@@ -5,6 +5,7 @@ and stores nothing. Keys make commands idempotent for ever. Knows no HTTP.
 """
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any, Protocol
@@ -22,6 +23,9 @@ from shared.runtime.logging import get
 from shared.task.decide import decide
 from shared.task.refusals import Refusal, TaskNotFound
 from shared.task.state import KeyUse, SubtaskStatus, Task
+
+REMEMBERED = 1024
+"""How many callers' last commits are remembered."""
 
 log = get(__name__)
 
@@ -42,6 +46,7 @@ class Commands:
         self._creator = creator
         self._nudges = nudges
         self._after: set[asyncio.Task[None]] = set()
+        self._latest: OrderedDict[str, int] = OrderedDict()
         self.undispatched = 0
 
     @property
@@ -60,9 +65,19 @@ class Commands:
                 done = await self._creator.create(command, asked)
             case Act():
                 done = await self._act(command, asked)
+        self._remember(asked.name, done.seq)
         if not done.replayed:
             self._follow_up(done.task)
         return done
+
+    def latest(self, name: str) -> int:
+        """Return the log position of what this caller last did in this process, 0 for nothing: a list shows that."""
+        return self._latest.get(name, 0)
+
+    def _remember(self, name: str, seq: int) -> None:
+        self._latest[name] = max(seq, self._latest.pop(name, 0))
+        if len(self._latest) > REMEMBERED:
+            self._latest.popitem(last=False)
 
     async def preview(self, command: Create | Act, asked: Asked) -> Preview:
         """Decide and store nothing. A refusal is part of the answer, unless there is nothing to decide on.

@@ -18,6 +18,8 @@ from shared.task.text import Name, Token, readable
 
 PLAN_TYPE = "plan"
 """The task type of tasks that bring their own plan."""
+BULK = "bulk."
+"""Begins the types of bulk commands, which the API alone creates."""
 MAX_LABELS = 64
 
 Text200 = Annotated[str, StringConstraints(max_length=200), AfterValidator(readable)]
@@ -84,6 +86,10 @@ def check(body: Any, catalog: Catalog) -> Creation:
 
 def _typed(asked: CreateBody, catalog: Catalog) -> Creation:
     name, params = asked.type or "", asked.params or {}
+    if name.startswith(BULK):
+        raise Invalid.at(
+            ["type"], "Bulk commands are not created: POST /api/v2/tasks/instances:retry and its siblings."
+        )
     card = catalog.types.get(name)
     if card is None:
         known = ", ".join(catalog.types) or "none"

@@ -24,7 +24,8 @@ from shared.task.commands import CreateTask
 from shared.task.decide import decide
 from shared.task.events import PlanRef
 from shared.task.plan import PlannedSubtask
-from shared.task.refusals import PlanInvalid
+from shared.task.refusals import KeyReused, PlanInvalid
+from shared.task.state import Task
 
 MAX_SUBTASK_BYTES = 180 * 1024
 """One subtask must fit into a part of a plan."""
@@ -58,7 +59,7 @@ class Creator:
             creation = await self._checked(asked_for, asked)
         except (Invalid, PlanInvalid):
             # What was fit once stays done, even when the catalogue has changed since.
-            earlier = await self._earlier(asked.digest, body_hash)
+            earlier = await self._earlier(asked, body_hash)
             if earlier is None:
                 raise
             return earlier
@@ -67,7 +68,7 @@ class Creator:
             task_id, mine = await self._keys.reserve(asked.digest, task_id, body_hash)
         found = None if mine else await self._log.load(task_id, fresh=True)
         if found is not None:
-            return Done(found, found.created_seq, replayed=True)
+            return _again(found, asked)
         done = await self._commit(task_id, creation, asked, body_hash, new=mine)
         self.created += not done.replayed
         return done
@@ -87,10 +88,10 @@ class Creator:
                 raise Invalid.at(["parent"], f"The task {creation.parent} does not exist.")
         return creation
 
-    async def _earlier(self, digest: str | None, body_hash: str) -> Done | None:
-        known = await self._keys.known(digest, body_hash) if digest is not None else None
+    async def _earlier(self, asked: Asked, body_hash: str) -> Done | None:
+        known = await self._keys.known(asked.digest, body_hash) if asked.digest is not None else None
         found = await self._log.load(known, fresh=True) if known is not None else None
-        return Done(found, found.created_seq, replayed=True) if found is not None else None
+        return _again(found, asked) if found is not None else None
 
     async def _commit(self, task_id: int, creation: Creation, asked: Asked, body_hash: str, *, new: bool) -> Done:
         note = asked.note(body_hash)
@@ -117,6 +118,13 @@ class Creator:
         head = f'{{"concurrency":{creation.concurrency},"prohibit_rollback":{json.dumps(creation.prohibit_rollback)}'
         data = head.encode() + b',"subtasks":' + _nodes.dump_json(creation.subtasks, exclude_none=True) + b"}"
         return PlanRef.model_validate(await self._plans.put(f"plan-{task_id}", data))
+
+
+def _again(task: Task, asked: Asked) -> Done:
+    """Return the first use's outcome, unless the caller, of that name but of other teams, may not see it."""
+    if not within(asked.teams, task.labels):
+        raise KeyReused("This idempotency key was used before, for a task of another team.")
+    return Done(task, task.created_seq, replayed=True)
 
 
 def _owned(creation: Creation, asked: Asked) -> Creation:

@@ -13,6 +13,8 @@ from typing import Any
 from nats.aio.client import Client
 
 from services.api.access import USER, Role, UserRecord
+from services.api.bus.consumer import bind
+from services.api.identity import vault
 from services.api.projection.migrate import upgrade
 from services.api.settings import Settings
 from shared.messages import subjects
@@ -44,8 +46,12 @@ async def run(
         raise ProvisionFailed(wrong)
     await provision(client, replicas=settings.replicas, lease=timedelta(seconds=settings.ack_wait_seconds))
     await JetStreamQueue(client, replicas=settings.replicas, ack_wait=settings.ack_wait_seconds).ensure({DEFAULT_POOL})
+    await bind(client, settings.ack_wait_seconds)
     await upgrade(settings.database_url)
     await _catalog(Bucket(client, subjects.CATALOG), await (cards or built_in_cards)())
+    where = vault.place(settings.secrets_key_file, settings.data_dir) if not settings.secrets_key else None
+    if where is not None and await asyncio.to_thread(vault.make, where):
+        log.info("key of secrets made", file=str(where))
     password = settings.admin_password.get_secret_value() if settings.admin_password is not None else ""
     await _admin(Bucket(client, subjects.ACCESS), password)
     log.info("provisioned", replicas=settings.replicas)

@@ -1,9 +1,13 @@
 """The API's environment. Read by `__main__` alone."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from services.api.access import Role
 
 
 class Settings(BaseSettings):
@@ -24,7 +28,35 @@ class Settings(BaseSettings):
     """How long a task may stand still before its work items are queued again."""
     connect_seconds: Annotated[float, Field(ge=0.1, le=600)] = 15.0
     """How long the start waits for NATS and for the log."""
+    sse_per_principal: Annotated[int, Field(ge=1, le=10_000)] = 20
+    """How many live streams one principal may have open on one process."""
     log_level: str = "info"
+
+    data_dir: Path | None = None
+    """Where the key of secrets is kept when it is neither given nor named: `secrets.key`."""
+    secrets_key: SecretStr | None = None
+    """What secret keys are sealed with; the same in every API process. Outweighs the file."""
+    secrets_key_file: Path | None = None
+    rate_per_second: Annotated[float, Field(ge=0, le=1e6)] = 500.0
+    """Requests of one principal, on one process; 0 limits nobody."""
+    rate_burst: Annotated[int, Field(ge=1, le=1_000_000)] = 5000
+    """How many of them at once."""
+    login_failures_per_minute: Annotated[float, Field(ge=0, le=1e6)] = 30.0
+    """Of one client address, and as many at once; 0 limits nobody."""
+
+    oidc_issuer: str | None = None
+    """The identity provider whose bearer tokens are let in; none without it."""
+    oidc_audience: str | None = None
+    oidc_jwks_url: str | None = None
+    """Where its keys are; https, or http on this machine."""
+    oidc_jwks_file: Path | None = None
+    oidc_name_claim: str = "sub"
+    oidc_role_claim: str = "roles"
+    """Claims within claims are named with dots."""
+    oidc_roles: dict[str, Role] = {}
+    """JSON: from the role claim's words to roles; the roles' own names without it."""
+    oidc_teams_claim: str = ""
+    """Without it, everybody from there sees every team's tasks."""
 
     @field_validator("database_url")
     @classmethod
@@ -33,3 +65,21 @@ class Settings(BaseSettings):
             if value.startswith(plain):
                 return driver + value.removeprefix(plain)
         return value
+
+    @field_validator("oidc_jwks_url")
+    @classmethod
+    def _trusted(cls, value: str | None) -> str | None:
+        if value is not None:
+            where = urlsplit(value)
+            if where.scheme != "https" and not (where.scheme == "http" and where.hostname in _LOOPBACK):
+                raise ValueError("keys are fetched over https, or over http from this machine")
+        return value
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.oidc_issuer and not (self.oidc_audience and (self.oidc_jwks_url or self.oidc_jwks_file)):
+            raise ValueError("OPSLEDGER_OIDC_ISSUER needs OIDC_AUDIENCE and one of OIDC_JWKS_URL and OIDC_JWKS_FILE")
+        return self
+
+
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})

@@ -12,12 +12,17 @@ IDEMPOTENCY = "idempotency"
 ACCESS = "access"
 CONNECTIONS = "connections"
 SECRETS = "secrets"
+REPLAYS = "replays"
 RESULTS = "results"
 SET_ASIDE = "set-aside"
 
 NEXT_TASK_ID = "ids.task"
 LOG_CHECK = "log.check"
 """Asked by executors at start and after a reconnect: is the log the one the APIs have seen?"""
+BULK_PERFORM = "bulk.perform"
+"""Asked by the executor of a bulk command: carry the command out on one of its targets."""
+SET_ASIDE_COMMANDS = "set-aside.commands"
+"""Messages of `commands.*` that nobody could carry out, with the reason."""
 
 
 def task(task_id: int) -> str:
@@ -49,6 +54,16 @@ def logs(task_id: int, subtask: int) -> str:
 def nudge(incarnation: str) -> str:
     """Return the subject that tells one executor to look at its claims now."""
     return f"nudge.{incarnation}"
+
+
+def command(word: str) -> str:
+    """Return the subject on which producers send a command; `*` for all of them."""
+    return f"commands.{word}"
+
+
+def result(task_id: int) -> str:
+    """Return the subject on which every decision about a task's commands is told (core NATS); 0: about no task."""
+    return f"results.{task_id}"
 
 
 def status_event(kind: str) -> str:

@@ -1,4 +1,4 @@
-"""Buckets: get, put, create-if-absent, all, watch. Knows no bucket's content."""
+"""Buckets: get, put, create-if-absent, replace-if-unchanged, all, watch. Knows no bucket's content."""
 
 import asyncio
 import contextlib
@@ -8,10 +8,16 @@ from dataclasses import dataclass
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.errors import TimeoutError as NatsTimeoutError
-from nats.js.errors import APIError, KeyNotFoundError, KeyWrongLastSequenceError, NoKeysError
+from nats.js.errors import APIError, KeyNotFoundError, KeyWrongLastSequenceError
 from nats.js.kv import KeyValue
 
 from shared.runtime.logging import get
+from shared.runtime.nats import ApiError, Unanswered, Unreachable, api
+
+AT_ONCE = 50
+"""How many entries are read side by side."""
+WRONG_REVISION = frozenset({10071, 10164})
+"""The server's codes for: the key is at another revision."""
 
 log = get(__name__)
 
@@ -70,23 +76,55 @@ class Bucket:
             raise BucketUnavailable(f"bucket {self._name}: {error}") from error
         return True
 
-    async def delete(self, key: str) -> None:
-        """Delete a key. Raises `BucketUnavailable`."""
+    async def replace(self, key: str, value: bytes, revision: int) -> int | None:
+        """Store a value if the key is still at this revision; return the new one, or None.
+
+        Raises `BucketUnavailable`.
+        """
         try:
-            await (await self._open()).delete(key)
+            return await (await self._open()).update(key, value, revision)
+        except KeyWrongLastSequenceError:
+            return None
         except (NatsError, APIError, OSError, TimeoutError) as error:
             raise BucketUnavailable(f"bucket {self._name}: {error}") from error
 
-    async def all(self) -> list[Entry]:
-        """Return every entry. Raises `BucketUnavailable`."""
+    async def delete(self, key: str, revision: int | None = None) -> bool:
+        """Delete a key, if it is still at this revision where one is given; return whether that was so.
+
+        Raises `BucketUnavailable`.
+        """
         try:
-            kv = await self._open()
-            keys = await kv.keys()
-        except NoKeysError:
-            return []
-        except (NatsError, APIError, OSError, TimeoutError) as error:
+            await (await self._open()).delete(key, revision)
+        except (KeyWrongLastSequenceError, APIError) as error:
+            if isinstance(error, KeyWrongLastSequenceError) or error.err_code in WRONG_REVISION:
+                return False
             raise BucketUnavailable(f"bucket {self._name}: {error}") from error
-        found = [await self.get(key) for key in keys]
+        except (NatsError, OSError, TimeoutError) as error:
+            raise BucketUnavailable(f"bucket {self._name}: {error}") from error
+        return True
+
+    async def all(self) -> list[Entry]:
+        """Return every entry. Raises `BucketUnavailable`.
+
+        The library lists keys with a watch, which takes a bucket for empty when its first messages are overtaken by the
+        answer that all were sent; so the leader is asked for the keys instead.
+        """
+        keys: list[str] = []
+        prefix = f"$KV.{self._name}."
+        asked = {"subjects_filter": f"{prefix}>", "offset": 0}
+        try:
+            while True:
+                info = await api(self._client, f"STREAM.INFO.KV_{self._name}", asked, timeout=self._timeout)
+                page = list(info["state"].get("subjects") or ())
+                keys += [subject.removeprefix(prefix) for subject in page]
+                asked["offset"] = len(keys)
+                if not page or len(keys) >= info.get("total", 0):
+                    break
+        except (ApiError, Unreachable, Unanswered) as error:
+            raise BucketUnavailable(f"bucket {self._name}: {error}") from error
+        found: list[Entry | None] = []
+        for place in range(0, len(keys), AT_ONCE):
+            found += await asyncio.gather(*(self.get(key) for key in keys[place : place + AT_ONCE]))
         return [entry for entry in found if entry is not None]
 
     async def watch(self, seen: Callable[[Entry], Awaitable[None]]) -> None:

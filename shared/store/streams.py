@@ -18,6 +18,9 @@ NO_STREAM = 10059
 STREAM_EXISTS = frozenset({10058, 10065})
 DAY = 86_400 * 1_000_000_000
 MIB = 1024 * 1024
+REPLAYS_KEPT = timedelta(minutes=31)
+"""How long a used signature is remembered: a request may be signed 15 minutes ahead of our clock, and is good until 15
+minutes behind it."""
 
 
 def _stream(name: str, subject: str, replicas: int, **settings: Any) -> dict[str, Any]:
@@ -90,6 +93,8 @@ async def provision(client: Client, *, replicas: int, lease: timedelta) -> None:
     await _bucket(
         js.create_key_value(KeyValueConfig(bucket=subjects.EXECUTORS, replicas=replicas, ttl=lease.total_seconds()))
     )
+    used = KeyValueConfig(bucket=subjects.REPLAYS, replicas=replicas, ttl=REPLAYS_KEPT.total_seconds())
+    await _bucket(js.create_key_value(used))
     await _bucket(js.create_object_store(subjects.RESULTS, ObjectStoreConfig(replicas=replicas)))
 
 

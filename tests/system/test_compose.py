@@ -56,7 +56,10 @@ class Stack:
         self._command = [*program, *files, "--project-directory", str(ROOT), "--project-name", self.project]
         self._environment = os.environ | {
             "OPSLEDGER_ADMIN_PASSWORD": self.password,
-            "OPSLEDGER_NATS_PASSWORD": secrets.token_hex(12),
+            **{
+                f"OPSLEDGER_NATS_{who}_PASSWORD": secrets.token_hex(12)
+                for who in ("ADMIN", "API", "EXECUTOR", "PRODUCER")
+            },
             "OPSLEDGER_NATS_ROUTE_PASSWORD": secrets.token_hex(12),
             "OPSLEDGER_POSTGRES_PASSWORD": secrets.token_hex(12),
             "OPSLEDGER_PORT": str(self.port),

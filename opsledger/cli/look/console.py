@@ -7,7 +7,7 @@ import re
 import sys
 from functools import cache
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.theme import Theme
 
@@ -23,6 +23,8 @@ THEME = Theme(
     }
 )
 _PIPED_WIDTH = 10_000
+GAP = 3
+"""Spaces between the columns of a table."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -69,7 +71,7 @@ def _visible(match: re.Match[str]) -> str:
 
 def grid(*columns: str, right: tuple[str, ...] = (), wide: str | None = None) -> Table:
     """A calm table: quiet headings, two spaces between columns, no lines; `wide` names the one that may wrap."""
-    table = Table(box=None, show_header=True, header_style="label", pad_edge=False, padding=(0, 3, 0, 0))
+    table = Table(box=None, show_header=True, header_style="label", pad_edge=False, padding=(0, GAP, 0, 0))
     for column in columns:
         table.add_column(
             column,
@@ -80,12 +82,12 @@ def grid(*columns: str, right: tuple[str, ...] = (), wide: str | None = None) ->
     return table
 
 
-def show(console: Console, table: Table) -> None:
-    """Print a table; without a terminal, without the spaces that pad its last column."""
+def show(console: Console, *parts: RenderableType) -> None:
+    """Print tables and what stands around them; without a terminal, without the spaces that pad a last column."""
     if console.is_terminal:
-        console.print(table)
+        console.print(*parts, sep="\n")
         return
     with console.capture() as capture:
-        console.print(table)
+        console.print(*parts, sep="\n")
     for line in capture.get().splitlines():
         console.out(line.rstrip(), highlight=False)

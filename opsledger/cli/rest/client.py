@@ -1,24 +1,28 @@
-"""Ask the API and open its envelope; whatever goes wrong becomes one sentence and a next step.
+"""Ask the API and open its envelope, and try again where that is safe.
 
-Responsible for: HTTP, the envelope, and trying again where that is safe. Refuses to know: what the answers mean.
+Responsible for: HTTP. Refuses to know: what the answers mean, and how a failure is worded (`trouble`).
 """
 
 import asyncio
 import ipaddress
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
 from urllib.parse import urlsplit
 
 import httpx2
 
-from opsledger.cli.failure import CliError
+from opsledger.cli.rest import trouble
 from opsledger.cli.rest.connection import Connection
+from opsledger.cli.rest.trouble import ApiError, Unreachable
 
 TRIES = 4
-"""Of one request; every request here is a read or carries an idempotency key."""
+"""Of a read, or of a write that carries an idempotency key. Any other write is sent once."""
+LONGEST_PAUSE_SECONDS = 10.0
 _UNSURE = frozenset({429, 502, 503, 504})
+_HEARTBEAT_SECONDS = 60.0
+"""A stream that is silent for so long is dead: the API sends something every 15 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +34,11 @@ class Answer:
     """The server's clock when it answered."""
     headers: Mapping[str, str] = field(default_factory=dict)
 
-
-class ApiError(CliError):
-    """The API said no, in its own words."""
-
-    def __init__(self, status: int, cause: str, *, next_step: str | None = None) -> None:
-        super().__init__(cause, next_step=next_step)
-        self.status = status
-
-
-class Unreachable(CliError):  # noqa: N818 - a fact, not a mistake
-    """Nothing answered, or only a server in trouble did."""
+    @property
+    def seq(self) -> int | None:
+        """The log position that a command reached."""
+        found = self.headers.get("x-log-seq", "")
+        return int(found) if found.isdigit() else None
 
 
 class Client:
@@ -48,6 +46,7 @@ class Client:
 
     def __init__(self, connection: Connection) -> None:
         self.url = connection.url
+        self._known = connection.auth is not None
         host = urlsplit(connection.url).hostname or ""
         self._http = httpx2.AsyncClient(
             base_url=connection.url,
@@ -67,79 +66,92 @@ class Client:
 
     async def get(self, path: str, **params: Any) -> Answer:
         """Read; parameters of None are left out."""
-        return await self._ask("GET", path, params={k: v for k, v in params.items() if v is not None})
+        return await self._ask("GET", path, TRIES, params=_given(params))
 
     async def post(self, path: str, body: Mapping[str, Any], *, key: str) -> Answer:
         """Write, idempotent by `key`, and therefore tried again when the answer was lost."""
-        return await self._ask("POST", path, json=body, headers={"Idempotency-Key": key})
+        return await self.send("POST", path, body=body, key=key)
 
-    async def _ask(self, method: str, path: str, **request: Any) -> Answer:
-        trouble = Unreachable("")
-        for attempt in range(TRIES):
+    async def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        key: str | None = None,
+        headers: Mapping[str, str | None] | None = None,
+        params: Mapping[str, Any] | None = None,
+        harmless: bool = False,
+    ) -> Answer:
+        """Write. Tried again when it carries a `key` or changes nothing (`harmless`)."""
+        asked: dict[str, Any] = {"headers": _given({"Idempotency-Key": key, **(headers or {})})}
+        if body is not None:
+            asked["json"] = body
+        if params:
+            asked["params"] = _given(params)
+        return await self._ask(method, path, TRIES if key or harmless else 1, **asked)
+
+    @asynccontextmanager
+    async def stream(self, path: str, headers: Mapping[str, str], **params: Any) -> AsyncIterator[httpx2.Response]:
+        """An open answer that arrives bit by bit. ApiError and Unreachable when there is none to be had."""
+        timeout = httpx2.Timeout(30.0, connect=5.0, read=_HEARTBEAT_SECONDS)
+        asked: dict[str, Any] = {"params": _given(params), "headers": headers, "timeout": timeout}
+        try:
+            async with self._http.stream("GET", path, **asked) as response:
+                if not response.is_success:
+                    await response.aread()
+                    raise self._trouble(response)
+                yield response
+        except httpx2.ConnectError:
+            raise trouble.nothing_answers(self.url) from None
+        except httpx2.TransportError as error:
+            raise trouble.broke_off(self.url, error) from None
+
+    async def _ask(self, method: str, path: str, tries: int, **request: Any) -> Answer:
+        met, maybe, pause = Unreachable(""), False, 0.0
+        for attempt in range(tries):
             if attempt:
-                await asyncio.sleep(0.1 * 2**attempt)
+                await asyncio.sleep(max(pause, 0.1 * 2**attempt))
             try:
                 response = await self._http.request(method, path, **request)
             except httpx2.ConnectError:
-                trouble = Unreachable(
-                    f"nothing answers at {self.url}",
-                    next_step="start it with: opsledger up, or give another address with --url",
-                )
+                met = trouble.nothing_answers(self.url)
             except httpx2.TransportError as error:
-                trouble = Unreachable(f"{self.url} broke off: {type(error).__name__} {error}".rstrip())
+                met = trouble.broke_off(self.url, error)
             else:
                 if response.status_code not in _UNSURE:
-                    return _open(response)
-                trouble = Unreachable(_words(response) or f"{self.url} answered {response.status_code}")
-        raise trouble
+                    return self._open(response)
+                met, pause = trouble.busy(self.url, response), _pause(response)
+            met.maybe = maybe = met.maybe or maybe  # a lost answer stays lost, whatever a later try meets
+        raise met
+
+    def _open(self, response: httpx2.Response) -> Answer:
+        body: Any = None
+        with suppress(ValueError):
+            body = response.json()
+        if not response.is_success or (isinstance(body, dict) and not body.get("successful", True)):
+            raise self._trouble(response)
+        if not isinstance(body, dict) and response.content:
+            host = response.request.url.host
+            raise ApiError(response.status_code, f"{host} does not speak opsledger's API", next_step="check --url")
+        body = body or {}
+        timestamp = body.get("timestamp")
+        return Answer(body.get("data"), timestamp if isinstance(timestamp, str) else None, response.headers)
+
+    def _trouble(self, response: httpx2.Response) -> ApiError | Unreachable:
+        if response.status_code in _UNSURE:
+            return trouble.busy(self.url, response)
+        return trouble.refusal(response, known=self._known)
 
 
-def _open(response: httpx2.Response) -> Answer:
-    body: Any = None
-    with suppress(ValueError):
-        body = response.json()
-    envelope = body if isinstance(body, dict) else {}
-    if response.is_success and envelope.get("successful", True):
-        if not isinstance(body, dict):
-            raise ApiError(
-                response.status_code,
-                f"{response.request.url.host} does not speak opsledger's API",
-                next_step="check --url",
-            )
-        return Answer(body.get("data"), _text(body.get("timestamp")), response.headers)
-    raise ApiError(
-        response.status_code,
-        _words(response) or f"{response.request.url} answered {response.status_code}",
-        next_step=_next_step(response.status_code, envelope),
-    )
+def _given(params: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in params.items() if value is not None}
 
 
-def _words(response: httpx2.Response) -> str | None:
-    """The server's own sentence, with the fields it complains about."""
-    with suppress(ValueError, AttributeError, TypeError):
-        error = response.json()["error"]
-        faults = [
-            f"\n    {fault.get('field') or fault.get('object') or 'body'}: {fault.get('message')}"
-            for fault in error.get("subErrors") or []
-        ]
-        return str(error["message"]) + "".join(faults)
-    return None
-
-
-def _next_step(status: int, envelope: Mapping[str, Any]) -> str | None:
-    error = envelope.get("error")
-    target = error.get("target") if isinstance(error, dict) else None
-    if isinstance(target, dict) and isinstance(target.get("allowed"), list):
-        return "allowed now: " + (", ".join(map(str, target["allowed"])) or "nothing")
-    if status == httpx2.codes.UNAUTHORIZED:
-        return "set OPSLEDGER_TOKEN, or OPSLEDGER_USER and OPSLEDGER_PASSWORD, or --data-dir of the running system"
-    if status == httpx2.codes.FORBIDDEN:
-        return "ask whoever runs opsledger for a token with a role that may"
-    return None
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
+def _pause(response: httpx2.Response) -> float:
+    """What `Retry-After` asks for, within reason."""
+    given = response.headers.get("retry-after", "")
+    return min(LONGEST_PAUSE_SECONDS, float(given)) if given.isdigit() and response.status_code == 429 else 0.0
 
 
 def _is_loopback(host: str) -> bool:

@@ -14,13 +14,15 @@ from cyclopts import Parameter
 from opsledger.cli.data_dir import DataDir
 from opsledger.cli.failure import UsageError
 
+Url = Annotated[str | None, Parameter(group="Connection")]
+
 
 @Parameter(name="*")
 @dataclass(frozen=True, slots=True)
-class Where:
+class Address:
     """Options that every command that talks to the API takes."""
 
-    url: Annotated[str | None, Parameter(group="Connection")] = None
+    url: Url = None
     """Address of the API; else OPSLEDGER_URL, else the system that runs on the data directory."""
     data_dir: Annotated[Path | None, Parameter(group="Connection")] = None
     """Data directory of `opsledger up`; its address and admin password are used."""
@@ -32,6 +34,8 @@ class Connection:
 
     url: str
     auth: httpx2.Auth | None
+    home: DataDir | None = None
+    """The data directory whose kept admin password this is, if it is one."""
 
 
 class Bearer(httpx2.Auth):
@@ -46,11 +50,11 @@ class Bearer(httpx2.Auth):
         yield request
 
 
-def resolve(where: Where) -> Connection:
+def resolve(address: Address) -> Connection:
     """The connection for this command; UsageError when there is no address to be found."""
-    home = DataDir.at(where.data_dir)
+    home = DataDir.at(address.data_dir)
     local = home.runtime().get("api_url")
-    url = where.url or (os.environ.get("OPSLEDGER_URL") if where.data_dir is None else None) or local
+    url = address.url or (os.environ.get("OPSLEDGER_URL") if address.data_dir is None else None) or local
     if not isinstance(url, str):
         raise UsageError(
             f"no opsledger has run on {home.root}, and no address is given",
@@ -58,15 +62,17 @@ def resolve(where: Where) -> Connection:
         )
     if not url.startswith(("http://", "https://")):
         raise UsageError(f"{url} is not an http address", next_step="give --url http://host:port")
-    return Connection(url.rstrip("/"), _credential(home, is_local=url.rstrip("/") == local))
+    url = url.rstrip("/")
+    given = _given()
+    if given is None and url == local and (kept := home.password()):  # never shown to another system
+        return Connection(url, httpx2.BasicAuth("admin", kept), home)
+    return Connection(url, given)
 
 
-def _credential(home: DataDir, *, is_local: bool) -> httpx2.Auth | None:
-    """The token, else user and password, else the kept admin password, but that one only for its own system."""
+def _given() -> httpx2.Auth | None:
+    """The token of the environment, else its user and password."""
     if token := os.environ.get("OPSLEDGER_TOKEN"):
         return Bearer(token)
     if password := os.environ.get("OPSLEDGER_PASSWORD"):
         return httpx2.BasicAuth(os.environ.get("OPSLEDGER_USER") or "admin", password)
-    if is_local and (kept := home.password()):
-        return httpx2.BasicAuth("admin", kept)
     return None

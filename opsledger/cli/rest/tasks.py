@@ -11,7 +11,8 @@ from urllib.parse import quote
 import httpx2
 
 from opsledger.cli.failure import CliError, UsageError
-from opsledger.cli.rest.client import Answer, ApiError, Client, Unreachable
+from opsledger.cli.rest.client import Answer, Client
+from opsledger.cli.rest.trouble import ApiError, Unreachable
 from opsledger.cli.rest.view import Task, mapping, objects
 
 TASKS = "/api/v2/tasks/instances"
@@ -19,6 +20,7 @@ APPEARS_SECONDS = 3.0
 """How long a task may be unknown: the view follows the log within moments."""
 POLL_SECONDS = 0.25
 SLOWEST_POLL_SECONDS = 3.0
+_NEWEST: Mapping[str, str | None] = {"@latest": None, "@latest-failed": "FAILED"}
 
 
 async def create(client: Client, body: Mapping[str, Any], *, key: str) -> Task:
@@ -27,42 +29,54 @@ async def create(client: Client, body: Mapping[str, Any], *, key: str) -> Task:
 
 
 async def resolve_id(client: Client, given: str) -> int:
-    """A task id from what was typed: a number, or @latest for the newest task."""
-    if given == "@latest":
-        newest = objects(mapping((await client.get(TASKS, page=1, size=1)).data).get("contents"))
-        if not newest:
+    """A task id from what was typed: a number, @latest for the newest task, or @latest-failed."""
+    if given in _NEWEST:
+        newest = objects(mapping((await client.get(TASKS, page=1, size=1, state=_NEWEST[given])).data).get("contents"))
+        if newest:
+            return int(newest[0]["id"])
+        if given == "@latest":
             raise CliError("there is no task yet", next_step="create one: opsledger task create host.inspect")
-        return int(newest[0]["id"])
+        raise CliError("no task has failed")
     if not given.isascii() or not given.isdigit():
-        raise UsageError(f"{given} is not a task id", next_step="give a number, or @latest")
+        raise UsageError(f"{given} is not a task id", next_step="give a number, @latest or @latest-failed")
     return int(given)
 
 
-async def read(client: Client, task_id: int) -> Task:
-    """One task with all its subtasks; a task younger than the view is waited for a moment."""
+async def read(client: Client, task_id: int, *, min_seq: int | None = None) -> Task:
+    """One task with all its subtasks, not older than log position `min_seq`.
+
+    A task younger than the view is waited for a moment.
+    """
     deadline = asyncio.get_running_loop().time() + APPEARS_SECONDS
     while True:
         try:
-            return _task(await client.get(f"{TASKS}/{task_id}"))
+            return _task(await client.get(f"{TASKS}/{task_id}", min_seq=min_seq))
         except ApiError as error:
             if error.status != httpx2.codes.NOT_FOUND or asyncio.get_running_loop().time() > deadline:
                 raise
         await asyncio.sleep(POLL_SECONDS)
 
 
-async def follow(client: Client, task_id: int) -> AsyncIterator[Task | None]:
+async def read_at(client: Client, task_id: int, moment: str) -> Task:
+    """One task as it was at a log position, or at a time with its offset."""
+    return _task(await client.get(f"{TASKS}/{task_id}", at=moment))
+
+
+async def follow(client: Client, task_id: int, *, min_seq: int | None = None) -> AsyncIterator[Task | None]:
     """The task again and again until it rests; None while the API cannot be reached.
 
-    Large tasks are asked for less often: no more than a tenth of the time goes into asking.
+    It starts at log position `min_seq`, so that the end before a command is not taken for the one after it. Large
+    tasks are asked for less often: no more than a tenth of the time goes into asking.
     """
     loop = asyncio.get_running_loop()
     while True:
         asked_at = loop.time()
         try:
-            task = await read(client, task_id)
+            task = await read(client, task_id, min_seq=min_seq)
         except Unreachable:
             yield None
         else:
+            min_seq = None
             yield task
             if task.ended:
                 return
@@ -72,13 +86,6 @@ async def follow(client: Client, task_id: int) -> AsyncIterator[Task | None]:
 async def page(client: Client, **filters: Any) -> Answer:
     """One page of the list: its data holds `contents` and `page`."""
     return await client.get(TASKS, **filters)
-
-
-async def log(client: Client, task_id: int, subtask_id: int) -> str:
-    """Everything one subtask has printed so far."""
-    answer = await client.get(f"{TASKS}/{task_id}/subtasks/{subtask_id}/log")
-    found = mapping(answer.data).get("log")
-    return found if isinstance(found, str) else ""
 
 
 async def events(client: Client, task_id: int, *, after: int = 0) -> AsyncIterator[Mapping[str, Any]]:

@@ -78,6 +78,9 @@ class Step:
             ("FAILED", "CANCEL"): "cancelled",
             ("RUNNING", "ROLLBACK"): "rolling back",
             ("PENDING", "ROLLBACK"): "rolled back",
+            ("SUCCESSFUL", "ROLLBACK"): "to be undone",
+            ("READY", "ROLLBACK"): "to be undone",
+            ("FAILED", "ROLLBACK"): "undo failed",
             ("READY", "RETRY"): "retry waits" if self.json.get("retryAt") else "ready",
         }
         return special.get((self.status, operation)) or self.status.lower() or "unknown"
@@ -85,15 +88,24 @@ class Step:
     @property
     def note(self) -> str:
         """The one thing worth saying beside its state."""
-        if error := error_text(self.json.get("error")):
+        error, retry_at = error_text(self.json.get("error")), when(self.json.get("retryAt"))
+        if self.status == "READY" and retry_at is not None:
+            return f"tries again at {retry_at.astimezone():%H:%M:%S}" + (f" after {error}" if error else "")
+        if error and self.status != "RUNNING":  # what a run before this one met is in its log
             return error
-        if self.status == "READY" and (retry_at := when(self.json.get("retryAt"))):
-            return f"tries again at {retry_at.astimezone():%H:%M:%S}"
+        if answers := counted_answers(self):
+            return answers
         progress = self.json.get("progress")
         if isinstance(progress, dict):
             return text(progress.get("message") or progress.get("text"))
         runs = self.json.get("runTime")
         return f"run {runs}" if isinstance(runs, int) and runs > 1 else ""
+
+    @property
+    def run(self) -> tuple[int, int]:
+        """Which run it is at: generation and attempt."""
+        generation, attempt = self.json.get("generation"), self.json.get("attempt")
+        return (generation, attempt) if isinstance(generation, int) and isinstance(attempt, int) else (0, 0)
 
     @property
     def output(self) -> Mapping[str, Any]:
@@ -200,6 +212,14 @@ def _span(json: Mapping[str, Any], now: datetime) -> float | None:
         return None
     end = when(json.get("finishTime")) or now
     return max(0.0, (end - start).total_seconds())
+
+
+def counted_answers(step: Step) -> str:
+    """Of a batch of a bulk command: how many tasks it was done to and how many refused it."""
+    done, refused = step.output.get("accepted"), step.output.get("refused")
+    if not (isinstance(done, int) and isinstance(refused, int)):
+        return ""
+    return f"{done:,} done" + (f", {refused:,} refused" if refused else "")
 
 
 def outputs(task: Task, key: str) -> Iterator[tuple[Step, Any]]:

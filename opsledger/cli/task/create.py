@@ -12,13 +12,14 @@ from opsledger.cli.failure import Exit, UsageError
 from opsledger.cli.look.console import err
 from opsledger.cli.rest import tasks
 from opsledger.cli.rest.client import Client
-from opsledger.cli.rest.connection import Where, resolve
+from opsledger.cli.rest.connection import Address, resolve
 from opsledger.cli.rest.view import Task
 from opsledger.cli.task import ask
+from opsledger.cli.task.choice import Following
 from opsledger.cli.task.output import Form, Output, write_json, write_lines, write_text
 from opsledger.cli.task.wait import watch
 
-_HERE = Where()
+_HERE, _AFTER = Address(), Following()
 
 
 def create(
@@ -32,10 +33,9 @@ def create(
     object_: Annotated[str | None, Parameter(name="--object", metavar="KIND/ID/NAME")] = None,
     label: Annotated[list[str] | None, Parameter(negative="", metavar="K=V")] = None,
     key: str | None = None,
-    wait: Annotated[bool, Parameter(negative="")] = False,
-    timeout: Annotated[float | None, Parameter(metavar="SECONDS")] = None,
+    after: Following = _AFTER,
     output: Output = "table",
-    where: Where = _HERE,
+    address: Address = _HERE,
 ) -> int:
     """Create a task; prints only its id.
 
@@ -59,10 +59,6 @@ def create(
         A label; may be repeated.
     key
         Idempotency key: the same key always gives the same task. A new one by default.
-    wait
-        Watch the task on stderr until it ends.
-    timeout
-        With --wait: give up waiting after so many seconds; the task goes on.
     output
         table prints the id; json and jsonl print the task.
     """
@@ -72,15 +68,14 @@ def create(
         )
     if plan is not None and (param or params):
         raise UsageError("a plan carries its own parameters: --param and --params go with a type")
-    if timeout is not None and not wait:
-        raise UsageError("--timeout limits --wait; without --wait there is nothing to limit")
+    after.check()
     around: dict[str, Any] = {"name": name, "object": ask.subject(object_) if object_ else None}
     if label:
         around["labels"] = ask.pairs(label, "--label")
     around = {field: value for field, value in around.items() if value is not None}
 
     async def work() -> int:
-        async with Client(resolve(where)) as client:
+        async with Client(resolve(address)) as client:
             if type_ is None:
                 what: dict[str, Any] = {"plan": _plan(str(plan))}
             else:
@@ -90,10 +85,10 @@ def create(
             task = await tasks.create(client, {**what, **around}, key=key or secrets.token_hex(16))
             if output == "table":
                 write_text(str(task.id))
-            if not wait:
+            if not after.stays:
                 _write(task, output)
                 return Exit.DONE
-            ended = await watch(client, task.id, err(), seconds=timeout)
+            ended = await watch(client, task.id, err(), seconds=after.timeout, log=after.log)
             _write(ended, output)
             return ended.exit_code
 

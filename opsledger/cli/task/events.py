@@ -1,22 +1,21 @@
-"""`opsledger task events`: every decision about a task, who made it, and what it caused."""
+"""`opsledger task events`: every decision about a task, who made it, and what it caused; also as it happens."""
 
 import asyncio
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Mapping
 from typing import Annotated, Any
 
 from cyclopts import Parameter
-from rich.text import Text
 
-from opsledger.cli.look.console import clean, grid, out, show
-from opsledger.cli.look.words import clock
-from opsledger.cli.rest import tasks
+from opsledger.cli.failure import CliError, Exit
+from opsledger.cli.flag import Flag
+from opsledger.cli.look.console import err
+from opsledger.cli.look.history import ended_by, print_history, print_line
+from opsledger.cli.rest import live, tasks
 from opsledger.cli.rest.client import Client
-from opsledger.cli.rest.connection import Where, resolve
-from opsledger.cli.rest.view import error_text, objects, text, when
-from opsledger.cli.task.output import Output, write_json, write_lines
+from opsledger.cli.rest.connection import Address, resolve
+from opsledger.cli.task.output import Form, Output, write_json, write_lines
 
-_HERE = Where()
+_HERE = Address()
 
 
 def events(
@@ -24,23 +23,29 @@ def events(
     /,
     *,
     after: int = 0,
+    follow: Annotated[Flag, Parameter(name=["--follow", "-f"])] = False,
     output: Output = "table",
-    where: Where = _HERE,
+    address: Address = _HERE,
 ) -> None:
     """Print a task's history as the log has it, refused commands included.
 
     Parameters
     ----------
     id_
-        Task id, or @latest.
+        Task id, @latest or @latest-failed.
     after
         Only what comes after this log position.
+    follow
+        Go on until the task ends, over a live connection that is picked up again when it breaks.
     output
-        table, json (a list) or jsonl (one decision a line).
+        table, json (a list; not with --follow) or jsonl (one decision a line).
     """
+    if follow:
+        _follow(address, id_, after, output)
+        return
 
     async def work() -> list[Mapping[str, Any]]:
-        async with Client(resolve(where)) as client:
+        async with Client(resolve(address)) as client:
             found = await tasks.resolve_id(client, id_)
             return [item async for item in tasks.events(client, found, after=after)]
 
@@ -50,32 +55,45 @@ def events(
     elif output == "jsonl":
         write_lines(history)
     else:
-        _print(history)
+        print_history(history)
 
 
-def _print(history: list[Mapping[str, Any]]) -> None:
-    table = grid("seq", "at", "by", "decision", "outcome", "what", right=("seq",), wide="what")
-    now = datetime.now(UTC)
-    for item in history:
-        refused = item.get("outcome") == "refused"
-        table.add_row(
-            Text(text(item.get("seq")), style="label"),
-            Text(clock(when(item.get("at")), now), style="label"),
-            Text(clean(text(item.get("by")))),
-            Text(clean(text(item.get("decision")))),
-            Text(text(item.get("outcome")), style="bad" if refused else "good"),
-            Text(clean(_what(item))),
-        )
-    show(out(), table)
+def _follow(address: Address, id_: str, after: int, output: Form) -> None:
+    async def work() -> None:
+        async with Client(resolve(address)) as client:
+            found = await tasks.resolve_id(client, id_)
+            async for item in _until_end(client, found, after):
+                if output == "table":
+                    print_line(item)
+                else:
+                    write_lines([item])
+
+    try:
+        asyncio.run(work())
+    except KeyboardInterrupt:
+        raise CliError(
+            "stopped reading; the task goes on", next_step=f"opsledger task events {id_} -f", code=Exit.INTERRUPTED
+        ) from None
 
 
-def _what(item: Mapping[str, Any]) -> str:
-    """The refusal, or the kinds of events with how many of each; then the reason that was given."""
-    kinds: dict[str, int] = {}
-    for event in objects(item.get("events")):
-        kind = text(event.get("type"))
-        kinds[kind] = kinds.get(kind, 0) + 1
-    caused = ", ".join(kind if times == 1 else f"{kind} ({times})" for kind, times in kinds.items())
-    reason = text(item.get("reason"))
-    parts = [error_text(item.get("refusal")), caused, f"“{reason}”" if reason else ""]
-    return "  ".join(filter(None, parts))
+async def _until_end(client: Client, task_id: int, after: int) -> AsyncIterator[Mapping[str, Any]]:
+    """The history, then what comes, until the task rests. What lies before `after` is read to know whether it does."""
+    ended, position, lost = False, 0, False
+    async for item in tasks.events(client, task_id):
+        ended, position = ended_by(item, ended=ended), int(item.get("seq") or 0)
+        if position > after:
+            yield item
+    if ended:
+        return
+    async for commit in live.decisions(client, task_id, position):
+        if commit is None:
+            if not lost:
+                err().print("the API cannot be reached; trying again", style="warn")
+            lost = True
+            continue
+        lost = False
+        for item in commit:
+            ended = ended_by(item, ended=ended)
+            yield item
+        if ended:
+            return

@@ -1,44 +1,63 @@
-"""`opsledger task list`: one page of tasks, newest first."""
+"""`opsledger task list`: tasks that fit, newest first, a page or all of them."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
 from rich.text import Text
 
-from opsledger.cli.look.console import clean, err, grid, out, show
-from opsledger.cli.look.words import clock, count, span, state
+from opsledger.cli.flag import Flag
+from opsledger.cli.look.console import err
+from opsledger.cli.look.task_list import print_tasks, whats_more
 from opsledger.cli.rest import tasks
 from opsledger.cli.rest.client import Answer, Client
-from opsledger.cli.rest.connection import Where, resolve
-from opsledger.cli.rest.view import Task, mapping, objects, text, when
+from opsledger.cli.rest.connection import Address, resolve
+from opsledger.cli.rest.view import Task, mapping, objects
+from opsledger.cli.task import qualifiers
+from opsledger.cli.task.moment import moment
 from opsledger.cli.task.output import Output, write_json, write_lines
 
-_HERE = Where()
+_HERE = Address()
+_PAGE = Group("Order and pages", sort_key=1)
+ALL_SIZE = 500
+"""Tasks a request, when all of them are wanted."""
 
 
 def list_tasks(
     *,
+    where: Annotated[str | None, Parameter(metavar="QUALIFIERS")] = None,
     name: str | None = None,
+    text: str | None = None,
     status: str | None = None,
     state: Annotated[str | None, Parameter(metavar="STATE,…")] = None,
     type_: Annotated[str | None, Parameter(name="--type")] = None,
     operator: str | None = None,
     object_kind: str | None = None,
     object_name: str | None = None,
-    sort: str | None = None,
-    page: int = 1,
-    size: int = 20,
+    label: Annotated[list[str] | None, Parameter(negative="", metavar="K=V")] = None,
+    since: Annotated[str | None, Parameter(metavar="TIME")] = None,
+    until: Annotated[str | None, Parameter(metavar="TIME")] = None,
+    finished: Annotated[str | None, Parameter(metavar="TIME")] = None,
+    sort: Annotated[str | None, Parameter(group=_PAGE)] = None,
+    page: Annotated[int, Parameter(group=_PAGE)] = 1,
+    size: Annotated[int, Parameter(group=_PAGE)] = 20,
+    all_: Annotated[Flag, Parameter(name="--all", group=_PAGE)] = False,
     output: Output = "table",
-    where: Where = _HERE,
+    address: Address = _HERE,
 ) -> None:
     """List tasks, newest first.
 
     Parameters
     ----------
+    where
+        As in a search box: state:failed type:host.inspect by:admin name:disks label:team=dba host:db-17 since:2h
+        until:1h finished:2h, and words that are looked for in the text. Quote values with spaces.
     name
         Part of the name.
+    text
+        Words in the name, the object, the labels or the error.
     status
         OCP's words, comma separated: RUNNING, SUCCESSFUL, FAILED.
     state
@@ -51,66 +70,79 @@ def list_tasks(
         Kind of the object it is about.
     object_name
         Part of that object's name.
+    label
+        A label it has; may be repeated.
+    since
+        Created not before this time: 2h, 3d, 2026-11-20, or 2026-11-20T02:00.
+    until
+        Created before this time.
+    finished
+        Ended not before this time.
     sort
         Field and direction, such as id,asc.
     page
         Which page, from 1.
     size
         Tasks a page, at most 2000.
+    all_
+        Every task that fits, not a page of them.
     output
         table, json (the whole page) or jsonl (one task a line).
     """
-    filters = {
+    now = datetime.now(UTC)
+    flags = {
         "name": name,
+        "text": text,
         "status": status and status.upper(),
         "state": state and state.upper(),
         "taskType": type_,
         "operator": operator,
         "objectKind": object_kind,
         "objectName": object_name,
-        "sort": sort,
-        "page": page,
-        "size": size,
+        "label": qualifiers.labels(label),
+        **qualifiers.since(since, "--since", now),
+        "createdTo": moment(until, "--until", now),
+        "finishedFrom": moment(finished, "--finished", now),
     }
+    filters = {**qualifiers.merged(flags, where, now), "sort": sort}
 
-    async def work() -> Answer:
-        async with Client(resolve(where)) as client:
-            return await tasks.page(client, **filters)
+    async def work() -> tuple[Mapping[str, Any], str | None]:
+        async with Client(resolve(address)) as client:
+            if not all_:
+                answer = await tasks.page(client, **filters, page=page, size=size)
+                return mapping(answer.data), answer.timestamp
+            contents, timestamp = [], None
+            async for answer in _pages(client, filters):
+                found, timestamp = objects(mapping(answer.data).get("contents")), answer.timestamp
+                if output == "jsonl":
+                    write_lines(found)
+                else:
+                    contents += found
+            return {"contents": contents}, timestamp
 
-    answer = asyncio.run(work())
-    found = mapping(answer.data)
+    found, timestamp = asyncio.run(work())
+    contents = objects(found.get("contents"))
     if output == "json":
         write_json(found)
     elif output == "jsonl":
-        write_lines(objects(found.get("contents")))
-    else:
-        _print(found, answer.timestamp)
-
-
-def _print(found: Mapping[str, Any], timestamp: str | None) -> None:
-    console = out()
-    rows = [Task.of(item, timestamp) for item in objects(found.get("contents"))]
-    if not rows:
+        write_lines(contents)
+    elif not contents:
         err().print(Text("no task matches", style="label"))
-        return
-    table = grid("id", "name", "state", "steps", "about", "by", "started", "time", right=("id", "steps", "time"))
-    for task in rows:
-        steps = task.steps
-        finished = sum(step.status == "SUCCESSFUL" for step in steps)
-        table.add_row(
-            str(task.id),
-            Text(clean(task.name or task.type)),
-            state(console, task.word),
-            Text(f"{finished}/{len(steps)}" if steps else "", style="label"),
-            Text(clean(text(task.json.get("object")))),
-            Text(clean(text(task.json.get("creator"))), style="label"),
-            Text(clock(when(task.json.get("startTime")), task.now), style="label"),
-            Text(span(task.seconds()), style="label"),
-        )
-    show(console, table)
-    about = mapping(found.get("page"))
-    pages = about.get("totalPages")
-    if isinstance(pages, int) and pages > 1:
-        total = about.get("totalElements")
-        of_all = f" · {count(total, 'task')}" if isinstance(total, int) else ""
-        err().print(Text(f"page {about.get('number')} of {pages:,}{of_all}; the next with --page", style="label"))
+    else:
+        print_tasks([Task.of(item, timestamp) for item in contents])
+        whats_more(mapping(found.get("page")))
+
+
+async def _pages(client: Client, filters: Mapping[str, Any]) -> AsyncIterator[Answer]:
+    """Every page: by the cursor each one gives for the next, else by number."""
+    number, place = 1, {"page": 1}
+    while place:
+        answer = await tasks.page(client, **filters, **place, size=ALL_SIZE)
+        yield answer
+        number += 1
+        about = mapping(mapping(answer.data).get("page"))
+        following, pages = about.get("next"), about.get("totalPages")
+        if following is not None:
+            place = {"cursor": following}
+        else:
+            place = {"page": number} if isinstance(pages, int) and number <= pages and "next" not in about else {}

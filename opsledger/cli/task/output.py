@@ -5,7 +5,7 @@ Responsible for: JSON on stdout that a program can read. Refuses to know: what t
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
@@ -30,3 +30,11 @@ def write_text(line: str) -> None:
     """One plain line, at once."""
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
+
+
+def write_answers(values: Sequence[Any], form: Form) -> None:
+    """Answers to one command: json is the answer itself, or a list when there are several; jsonl one a line."""
+    if form == "jsonl":
+        write_lines(values)
+    elif form == "json":
+        write_json(values[0] if len(values) == 1 else list(values))

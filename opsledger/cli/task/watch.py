@@ -8,12 +8,12 @@ from cyclopts import Parameter
 from opsledger.cli.look.console import err, out
 from opsledger.cli.rest import tasks
 from opsledger.cli.rest.client import Client
-from opsledger.cli.rest.connection import Where, resolve
+from opsledger.cli.rest.connection import Address, resolve
 from opsledger.cli.rest.view import Task
 from opsledger.cli.task.output import Output, write_json, write_lines
 from opsledger.cli.task.wait import watch as watch_until_it_rests
 
-_HERE = Where()
+_HERE = Address()
 
 
 def watch(
@@ -22,7 +22,7 @@ def watch(
     *,
     timeout: Annotated[float | None, Parameter(metavar="SECONDS")] = None,
     output: Output = "table",
-    where: Where = _HERE,
+    address: Address = _HERE,
 ) -> int:
     """Watch one task until it ends; Ctrl-C leaves the task running.
 
@@ -40,7 +40,7 @@ def watch(
     """
 
     async def work() -> Task:
-        async with Client(resolve(where)) as client:
+        async with Client(resolve(address)) as client:
             found = await tasks.resolve_id(client, id_)
             return await watch_until_it_rests(client, found, out() if output == "table" else err(), seconds=timeout)
 

@@ -1,1 +1,1 @@
-"""What goes over NATS besides the log: the log check and published status events."""
+"""What goes over NATS besides the log: commands in and answers out, the log check, nudges, published status events."""

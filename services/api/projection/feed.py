@@ -52,10 +52,10 @@ class Message:
 class Feed:
     """One ordered reading of the log. `heartbeat` (s): how often the server says that there is nothing new."""
 
-    def __init__(self, client: Client, *, heartbeat: float = 1.0) -> None:
+    def __init__(self, client: Client, *, heartbeat: float = 1.0, name: str = "projector") -> None:
         self._client = client
         self._heartbeat = heartbeat
-        self._name = f"projector-{secrets.token_hex(6)}"
+        self._name = f"{name}-{secrets.token_hex(6)}"
         self._buffer: deque[Message | str] = deque()  # a string is a flow control message to answer
         self._stirred = asyncio.Event()
         self._subscription: Subscription | None = None

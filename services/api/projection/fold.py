@@ -7,18 +7,17 @@ nobody (P10, F17). Nothing in the cache changes before `settle` says that the ba
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 
 from services.api.projection.feed import Message
+from services.api.projection.replay import Unfoldable, advance, audits, decode_for, read_task
 from services.api.projection.text import clean, indexed
 from services.api.projection.view import SetAside
-from shared.log.fold import apply
 from shared.log.jetstream import JetStreamStorage
-from shared.log.port import Stored
 from shared.messages import subjects
-from shared.messages.codec import Undecodable, decode, digest
+from shared.messages.codec import Undecodable
 from shared.messages.commit import Commit
 from shared.task.ids import MAX_TASK_ID
 from shared.task.state import Task
@@ -48,15 +47,9 @@ class Batch:
     before: dict[int, Task | None] = field(default_factory=dict)
     after: dict[int, Task | None] = field(default_factory=dict)
     applied: list[Applied] = field(default_factory=list)
+    audited: list[Applied] = field(default_factory=list)
+    """Those of `applied` that hold operators' decisions and are no copies."""
     set_aside: list[SetAside] = field(default_factory=list)
-
-
-class Unfoldable(Exception):  # noqa: N818  a fact about the message
-    """A commit that can be read but makes the fold fail: a fault of ours, which must not stop the others."""
-
-    def __init__(self, seq: int, message: str) -> None:
-        super().__init__(message)
-        self.seq = seq
 
 
 @dataclass(slots=True)
@@ -169,62 +162,23 @@ class Folder:
 
 async def _apply_all(letters: Sequence[_Letter], batch: Batch) -> None:
     batch.applied.clear()
+    batch.audited.clear()
     batch.after = {task_id: task and task.draft() for task_id, task in batch.before.items()}
     turn = _Turn()
     for letter in letters:
-        message, task_id = letter.message, letter.task_id
-        batch.after[task_id] = advance(batch.after[task_id], letter.commit, message.seq, message.body)
-        if letter.commit is not None:
-            batch.applied.append(Applied(message.seq, task_id, letter.commit))
+        message, task_id, commit = letter.message, letter.task_id, letter.commit
+        task = batch.after[task_id]
+        counts = audits(task, commit)
+        task = batch.after[task_id] = advance(task, commit, message.seq, message.body)
+        if commit is not None:
+            applied = Applied(message.seq, task_id, commit)
+            batch.applied.append(applied)
+            if counts and task is not None:
+                batch.audited.append(applied)
         if turn.over:
             await turn.give()
     for applied in batch.applied:
         applied.task = batch.after[applied.task_id]
-
-
-def advance(task: Task | None, commit: Commit | None, seq: int, body: bytes) -> Task | None:
-    """Apply a commit to a draft, or note a message that cannot be read (None). Raises `Unfoldable`."""
-    if commit is None:
-        if task is not None:
-            task.ignored += 1
-            task.seq = seq
-        return task
-    try:
-        return apply(task, commit, seq, digest(body))
-    except Exception as error:
-        raise Unfoldable(seq, f"{type(error).__name__}: {error}") from error
-
-
-def decode_for(task_id: int, body: bytes) -> Commit:
-    """Return the commit; raise `Undecodable` also when it is another task's than its subject says."""
-    commit = decode(body)
-    if commit.task != task_id:
-        raise Undecodable("wrong_subject", f"a commit of task {commit.task} on the subject of task {task_id}")
-    return commit
-
-
-async def read_task(storage: JetStreamStorage, task_id: int, *, below: int) -> Task | None:
-    """Return the task as the messages before sequence `below` make it, by folding its subject. Raises `NotStored`."""
-    messages = [message for message in await storage.read(task_id) if message.seq < below]
-    skipped: set[int] = set()
-    while True:
-        task: Task | None = None
-        try:
-            for message in messages:
-                task = advance(task, _legible(task_id, message, skipped), message.seq, message.body)
-        except Unfoldable as problem:
-            skipped.add(problem.seq)
-        else:
-            return task
-
-
-def _legible(task_id: int, message: Stored, skipped: Collection[int]) -> Commit | None:
-    if message.seq in skipped:
-        return None
-    try:
-        return decode_for(task_id, message.body)
-    except Undecodable:
-        return None
 
 
 def put_aside(message: Message, reason: str, what: str) -> SetAside:

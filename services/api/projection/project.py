@@ -4,13 +4,17 @@
 `tables.py`; the writer updates just the latter. `row_of` and `subtask_row` are the whole rows, by name.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
+from services.api.creation import PLAN_TYPE
 from services.api.projection.tables import SUBTASK_CHANGING, SUBTASK_FIXED, TASK_CHANGING, TASK_FIXED
-from services.api.projection.text import When, as_json, clean, finite, folded, indexed, integer, utc
+from services.api.projection.text import When, as_json, clean, finite, folded, indexed, integer, searched, utc
 from shared.task.events import Problem
 from shared.task.state import ACTIVE, Subtask, SubtaskStatus, Task
 
+PLACES = ("cluster", "tenant", "host")
+"""Kinds of objects that other tasks' labels name, too."""
 PENDING, READY, RUNNING = SubtaskStatus.PENDING, SubtaskStatus.READY, SubtaskStatus.RUNNING
 CANCELING, FAILED, SUCCESSFUL = SubtaskStatus.CANCELING, SubtaskStatus.FAILED, SubtaskStatus.SUCCESSFUL
 
@@ -55,7 +59,34 @@ def task_fixed(task: Task, when: When) -> tuple[Any, ...]:
         integer(task.parent) if task.parent is not None else None,
         as_json(task.plan_ref) if task.plan_ref is not None else None,
         when(task.created_at),
+        *search_columns(
+            task.name,
+            (about.kind, about.name) if about is not None else None,
+            task.labels,
+            [found.plan.params for found in task.subtasks] if brings_its_plan(task) else task.params,
+        ),
     )
+
+
+def brings_its_plan(task: Task) -> bool:
+    """Whether the commit that created the task planned it too: then its parameters are those of its subtasks."""
+    return task.type == PLAN_TYPE and task.plan_ref is None
+
+
+def search_columns(
+    name: str, about: tuple[str, str] | None, labels: Mapping[str, str], params: Any
+) -> tuple[str | None, ...]:
+    """Return what a task is searched by: names of its object, cluster, tenant and host, and its text. All folded.
+
+    A task belongs to the cluster, tenant or host that is its object, or that its labels name: `host` or `host.name`.
+    """
+    places = []
+    for kind in PLACES:
+        names = [about[1]] if about is not None and about[0] == kind else []
+        names += [labels[key] for key in (kind, f"{kind}.name") if key in labels]
+        places.append("\n".join(folded(each) for each in dict.fromkeys(names)) if names else None)
+    thing = folded(about[1]) if about is not None else None
+    return thing, *places, searched(indexed(name), indexed(about[1]) if about is not None else "", params)
 
 
 def task_changing(task: Task, when: When) -> tuple[Any, ...]:

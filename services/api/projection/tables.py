@@ -29,6 +29,8 @@ MICROSECOND = timedelta(microseconds=1)
 
 INDEXED_TEXT = 300
 """Characters of an indexed text; PostgreSQL refuses index entries above 2.7 kB."""
+SEARCHED_TEXT = 1000
+"""Characters of a task that free text is looked for in; each costs room in the index of trigrams."""
 
 
 class Instant(TypeDecorator[datetime]):
@@ -63,7 +65,7 @@ tasks = Table(
     "tasks",
     metadata,
     # fixed at creation
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=False),
     Column("created_seq", BigInteger, nullable=False),
     Column("name", Text, nullable=False),
     Column("name_folded", Text, nullable=False),
@@ -81,6 +83,12 @@ tasks = Table(
     Column("parent", BigInteger),
     Column("plan_ref", Text),
     Column("created_at", Instant, nullable=False),
+    # likewise, whatever its case: `SEARCH_COLUMNS`
+    Column("object_folded", Text),
+    Column("cluster_folded", Text),
+    Column("tenant_folded", Text),
+    Column("host_folded", Text),
+    Column("searched", Text, nullable=False),
     # what commits change
     Column("state", Text, nullable=False),
     Column("operation", Text, nullable=False),
@@ -109,24 +117,37 @@ tasks = Table(
     Column("step", Text),
 )
 
-TASK_FIXED = tuple(column.name for column in tasks.columns)[:18]
-TASK_CHANGING = tuple(column.name for column in tasks.columns)[18:]
+TASK_FIXED = tuple(column.name for column in tasks.columns)[:23]
+TASK_CHANGING = tuple(column.name for column in tasks.columns)[23:]
 
-Index("tasks_by_state", tasks.c.state, tasks.c.created_seq)
-Index("tasks_by_type", tasks.c.type, tasks.c.created_seq)
-Index("tasks_by_creator", tasks.c.creator_name, tasks.c.created_seq)
-Index("tasks_by_object", tasks.c.object_kind, tasks.c.object_name, tasks.c.created_seq)
-Index("tasks_by_creation", tasks.c.created_seq)
-Index("tasks_by_name", tasks.c.name_folded)
-Index(
-    "tasks_by_parent",
-    tasks.c.parent,
-    tasks.c.created_seq,
-    sqlite_where=tasks.c.parent.is_not(None),
-    postgresql_where=tasks.c.parent.is_not(None),
-)
+SEARCH_COLUMNS = ("object_folded", "cluster_folded", "tenant_folded", "host_folded", "searched")
+"""What tasks are searched and sorted by, and nobody is shown."""
+LISTED = text("NOT deleted")
+"""In words and without parameters, so that both databases see that a partial index answers."""
+
+
+def _listed(name: str, *columns: Column[Any], also: str = "") -> None:
+    """Index the tasks that lists show by these columns, then by id: in the order in which a list walks them."""
+    where = text(f"NOT deleted{also}")
+    Index(name, *columns, tasks.c.id, sqlite_where=where, postgresql_where=where)
+
+
+_listed("tasks_listed")
+DELETED = text("deleted")
+Index("tasks_deleted", tasks.c.id, sqlite_where=DELETED, postgresql_where=DELETED)
+_listed("tasks_by_state", tasks.c.state)
+_listed("tasks_by_type", tasks.c.type)
+_listed("tasks_by_creator", tasks.c.creator_name)
+_listed("tasks_by_kind", tasks.c.object_kind, also=" AND object_kind IS NOT NULL")
+_listed("tasks_by_object_id", tasks.c.object_id, tasks.c.object_kind, also=" AND object_id IS NOT NULL")
+_listed("tasks_by_object", tasks.c.object_folded)
+_listed("tasks_by_name", tasks.c.name_folded)
+_listed("tasks_by_creation", tasks.c.created_at)
+_listed("tasks_by_start", tasks.c.started_at)
+_listed("tasks_by_finish", tasks.c.finished_at)
+_listed("tasks_by_parent", tasks.c.parent, also=" AND parent IS NOT NULL")
 UNFINISHED = text("state NOT IN ('SUCCESSFUL', 'FAILED', 'CANCELLED')")
-"""In words and without parameters, so that both databases see that the partial index answers, and no other does."""
+"""Likewise: the partial index answers, and no other does."""
 Index("tasks_unfinished", tasks.c.seq, sqlite_where=UNFINISHED, postgresql_where=UNFINISHED)
 
 task_labels = Table(

@@ -5,13 +5,13 @@ or beyond the calendar. Nothing of that may stop the projector (P10).
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 from pydantic_core import to_json
 
-from services.api.projection.tables import EPOCH, INDEXED_TEXT, MICROSECOND
+from services.api.projection.tables import EPOCH, INDEXED_TEXT, MICROSECOND, SEARCHED_TEXT
 
 When = Callable[[datetime | None], Any]
 """How a database's driver takes a moment."""
@@ -34,6 +34,35 @@ def indexed(text: str) -> str:
 def folded(text: str) -> str:
     """Return the text as names are searched: whatever its case."""
     return indexed(text.casefold())
+
+
+def searched(*values: Any) -> str:
+    """Return the values as free text is looked for in them: keys, texts and numbers a line each, folded and cut."""
+    found: list[str] = []
+    room = SEARCHED_TEXT
+    for word in _words(values):
+        if room <= 0:
+            break
+        found.append(word[:room])
+        room -= len(word) + 1
+    return clean("\n".join(found).casefold()[:SEARCHED_TEXT])
+
+
+def _words(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, bool):
+        yield "true" if value else "false"
+    elif isinstance(value, int | float):
+        if -_BIGGEST <= value <= _BIGGEST:  # a larger one has too many digits to be looked for, or none
+            yield str(value)
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield str(key)
+            yield from _words(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _words(inner)
 
 
 def as_json(value: Any) -> str:

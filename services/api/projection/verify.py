@@ -12,13 +12,18 @@ from typing import Any
 from sqlalchemy import RowMapping, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from services.api.projection.audit import COLUMNS, audit_rows
+from services.api.projection.audit_table import audit
 from services.api.projection.checkpoint import check_log, read_checkpoint
 from services.api.projection.faults import reading
-from services.api.projection.fold import READERS, read_task
+from services.api.projection.fold import READERS
 from services.api.projection.project import label_rows, row_of, subtask_row
+from services.api.projection.replay import read_task
 from services.api.projection.tables import counts, subtasks, task_labels, tasks
+from services.api.projection.text import utc
 from shared.log.jetstream import JetStreamStorage
 from shared.messages import subjects
+from shared.messages.commit import Commit
 from shared.runtime.nats import api
 from shared.task.state import Task
 
@@ -26,8 +31,8 @@ PAGE = 200
 SHOWN = 200
 """Characters shown of a value that differs."""
 
-Shape = tuple[dict[str, Any] | None, list[tuple[Any, ...]], list[dict[str, Any]]]
-"""A task as rows: its own, its labels, its subtasks."""
+Shape = tuple[dict[str, Any] | None, list[tuple[Any, ...]], list[dict[str, Any]], list[dict[str, Any]]]
+"""A task as rows: its own, its labels, its subtasks, its audit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +76,10 @@ async def verify(storage: JetStreamStorage, engine: AsyncEngine) -> Verified:
             known.update(page)
             await _compare(storage, page, found)
         await _compare_counts(connection, found)
-    missing = sorted(await _subjects(storage) - known)
+        await _strays(connection, found)
+    missing = sorted(await task_ids(storage) - known)
     for start in range(0, len(missing), PAGE):
-        await _compare(storage, dict.fromkeys(missing[start : start + PAGE], (None, [], [])), found)
+        await _compare(storage, dict.fromkeys(missing[start : start + PAGE], (None, [], [], [])), found)
     return found
 
 
@@ -82,7 +88,8 @@ async def _compare(storage: JetStreamStorage, page: Mapping[int, Shape], found: 
 
     async def compare(task_id: int, rows: Shape) -> None:
         async with gate:
-            shape = _shape(await read_task(storage, task_id, below=found.seq + 1))
+            kept: list[tuple[int, Commit]] = []
+            shape = _shape(await read_task(storage, task_id, below=found.seq + 1, kept=kept), kept)
         if digest(shape) != digest(rows):
             found.differences.append(Difference(task_id, _what(shape, rows)))
 
@@ -90,10 +97,12 @@ async def _compare(storage: JetStreamStorage, page: Mapping[int, Shape], found: 
     found.tasks += len(page)
 
 
-def _shape(task: Task | None) -> Shape:
+def _shape(task: Task | None, kept: Iterable[tuple[int, Commit]]) -> Shape:
     if task is None:
-        return None, [], []
-    return row_of(task), label_rows(task), [subtask_row(task, subtask) for subtask in task.subtasks]
+        return None, [], [], []
+    rows = [row for seq, commit in kept for row in audit_rows(seq, commit, task, utc)]
+    decisions = [dict(zip(COLUMNS, row, strict=True)) for row in rows]
+    return row_of(task), label_rows(task), [subtask_row(task, subtask) for subtask in task.subtasks], decisions
 
 
 async def _pages(connection: AsyncConnection) -> AsyncIterator[dict[int, Shape]]:
@@ -101,7 +110,7 @@ async def _pages(connection: AsyncConnection) -> AsyncIterator[dict[int, Shape]]
     while True:
         query = select(tasks).where(tasks.c.id > last).order_by(tasks.c.id).limit(PAGE)
         page: dict[int, Shape] = {
-            row["id"]: (dict(row), [], []) for row in (await connection.execute(query)).mappings()
+            row["id"]: (dict(row), [], [], []) for row in (await connection.execute(query)).mappings()
         }
         if not page:
             return
@@ -112,6 +121,9 @@ async def _pages(connection: AsyncConnection) -> AsyncIterator[dict[int, Shape]]
         mine = select(subtasks).where(subtasks.c.task_id.in_(ids)).order_by(subtasks.c.task_id, subtasks.c.number)
         for row in await _of(connection, mine):
             page[row["task_id"]][2].append(dict(row))
+        decided = select(audit).where(audit.c.task_id.in_(ids)).order_by(audit.c.seq, audit.c.n)
+        for row in await _of(connection, decided):
+            page[row["task_id"]][3].append(dict(row))
         for shape in page.values():
             shape[1].sort()
         yield page
@@ -130,7 +142,14 @@ async def _compare_counts(connection: AsyncConnection, found: Verified) -> None:
         found.differences.append(Difference(0, f"counts are {kept}, the rows are {counted}"))
 
 
-async def _subjects(storage: JetStreamStorage) -> set[int]:
+async def _strays(connection: AsyncConnection, found: Verified) -> None:
+    """Find rows of the audit whose task has no row."""
+    unknown = ~select(tasks.c.id).where(tasks.c.id == audit.c.task_id).exists()
+    for row in await connection.execute(select(audit.c.task_id).where(unknown).distinct().limit(PAGE)):
+        found.differences.append(Difference(row.task_id, "has rows in the audit, but no task"))
+
+
+async def task_ids(storage: JetStreamStorage) -> set[int]:
     """Return the ids of all tasks in the log."""
     found: set[int] = set()
     listed = 0
@@ -156,10 +175,11 @@ def _what(log: Shape, rows: Shape) -> str:
     places = _columns("", log[0], rows[0])
     if log[1] != rows[1]:
         places.append(f"labels: log {log[1]!r:.{SHOWN}}, rows {rows[1]!r:.{SHOWN}}")
-    if len(log[2]) != len(rows[2]):
-        places.append(f"subtasks: log {len(log[2])}, rows {len(rows[2])}")
-    for mine, theirs in zip(log[2], rows[2], strict=False):
-        places.extend(_columns(f"subtask {mine['number']} ", mine, theirs))
+    for what, key, mine, theirs in ("subtask", "number", log[2], rows[2]), ("audit", "seq", log[3], rows[3]):
+        if len(mine) != len(theirs):
+            places.append(f"{what}s: log {len(mine)}, rows {len(theirs)}")
+        for one, other in zip(mine, theirs, strict=False):
+            places.extend(_columns(f"{what} {one[key]} ", one, other))
     return "; ".join(places[:5])
 
 

@@ -4,13 +4,15 @@
 is legal now without a look at the log.
 """
 
-import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import cache
 from typing import Any, Self, cast
 
-from sqlalchemy import RowMapping
+from pydantic_core import from_json
 
+from services.api.projection.page import Cursor
 from shared.task.events import Item, ObjectRef, Problem
 from shared.task.plan import Delivery, PlannedSubtask, RetryPolicy, UndoPlan
 from shared.task.state import Actor, Claim, Direction, Operation, Subtask, SubtaskStatus, Task, TaskState
@@ -27,18 +29,30 @@ class _Row:
     __slots__ = ()
 
     @classmethod
-    def of(cls, row: RowMapping) -> Self:
+    def columns(cls) -> tuple[str, ...]:
+        """Return the names of the columns that `of` takes, in this order."""
+        return tuple(field.name for field in fields(cls))  # type: ignore[arg-type]
+
+    @classmethod
+    def of(cls, row: Sequence[Any]) -> Self:
         """Return the row with its JSON parsed and its words made enums."""
-        return cls(**{field.name: _value(field.name, row[field.name]) for field in fields(cls)})  # type: ignore[arg-type]
+        values = list(row)
+        for place, value_of in _decoders(cast("Any", cls)):
+            if values[place] is not None:
+                values[place] = value_of(values[place])
+        return cls(*values)
 
 
-def _value(name: str, value: Any) -> Any:
-    if value is None:
-        return None
-    if name in _JSON:
-        return json.loads(value)
-    kind = _ENUMS.get(name)
-    return kind(value) if kind is not None else value
+@cache
+def _decoders(kind: type[_Row]) -> list[tuple[int, Callable[[Any], Any]]]:
+    """Return how the values at some places are read; a wide task has 5,000 rows, so these are looked up once."""
+    found: list[tuple[int, Callable[[Any], Any]]] = []
+    for place, name in enumerate(kind.columns()):
+        if name in _JSON:
+            found.append((place, from_json))
+        elif name in _ENUMS:
+            found.append((place, {member.value: member for member in _ENUMS[name]}.__getitem__))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,13 +211,14 @@ class Details:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of tasks, `number` from 1. `total_exact` is False when counting stopped at `COUNT_LIMIT`."""
+    """One page of tasks, `number` from 1. `total_exact`: nothing stopped the count; `next` is None at the end."""
 
     contents: list[TaskRow]
     number: int
     size: int
     total: int
     total_exact: bool
+    next: Cursor | None = None
 
     @property
     def total_pages(self) -> int:

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Table
 
+from services.api.projection.audit import audit_rows
 from services.api.projection.checkpoint import Checkpoint
 from services.api.projection.fold import Batch
 from services.api.projection.project import (
@@ -67,6 +68,7 @@ class RowSet:
     subtasks: Rows = field(default_factory=list)
     counts: Rows = field(default_factory=list)
     set_aside: Rows = field(default_factory=list)
+    audit: Rows = field(default_factory=list)
 
 
 def rows_of(batch: Batch, when: When) -> RowSet:
@@ -87,6 +89,9 @@ def rows_of(batch: Batch, when: When) -> RowSet:
             found.tasks.append((*task_changing(after, when), task_id))
         _subtask_rows(found, before, after, when)
     found.counts.extend((state, step) for state, step in counts.items() if step)
+    for applied in batch.audited:
+        if applied.task is not None:
+            found.audit.extend(audit_rows(applied.seq, applied.commit, applied.task, when))
     found.set_aside.extend((m.seq, m.subject, m.reason, m.message, m.bytes) for m in batch.set_aside)
     return found
 

@@ -12,6 +12,7 @@ from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.api.projection import write
+from services.api.projection.audit_table import audit
 from services.api.projection.checkpoint import Checkpoint, read_checkpoint
 from services.api.projection.faults import ViewUnavailable, faults
 from services.api.projection.fold import Batch
@@ -45,6 +46,7 @@ class PostgresWriter:
             "labels": task_labels,
             "new_subtasks": subtasks,
             "set_aside": set_aside,
+            "audit": audit,
         }
         self._updates = {
             "tasks": write.update_task(numbered=True),

@@ -9,6 +9,7 @@ import aiosqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.api.projection import write
+from services.api.projection.audit_table import audit
 from services.api.projection.checkpoint import Checkpoint, read_checkpoint
 from services.api.projection.engine import file_of
 from services.api.projection.faults import ViewUnavailable, faults
@@ -46,6 +47,7 @@ class SqliteWriter:
             "subtasks": write.update_subtask(numbered=False),
             "counts": write.count(numbered=False),
             "set_aside": write.insert(set_aside, numbered=False),
+            "audit": write.insert(audit, numbered=False),
         }
 
     async def take(self) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from starlette.requests import ClientDisconnect, Request
 
 from services.api.rest.errors import Problem
-from services.api.rest.strict_json import BadJson, loads
+from services.api.strict_json import BadJson, loads
 
 MAX_BYTES: Final = 4 * 1024 * 1024
 MAX_KEY: Final = 128
@@ -17,18 +17,23 @@ DRAIN_SECONDS: Final = 2.0
 _CLOSE: Final = {"Connection": "close"}
 
 
+async def read_bytes(request: Request) -> bytes:
+    """Return the body as it came. Raises `Problem`: 413, 400."""
+    declared = request.headers.get("content-length", "")
+    if declared.isascii() and declared.isdigit() and int(declared) > MAX_BYTES:
+        if "expect" not in request.headers:
+            await _drain(request.stream())
+        raise _too_large()
+    return await _read(request)
+
+
 async def read_json(request: Request) -> Any:
     """Return the body's JSON, None for no body. Raises `Problem`: 413, 415, 400."""
     headers = request.headers
     coding = headers.get("content-encoding", "identity").strip().lower()
     if coding not in {"", "identity"}:
         raise Problem(415, 1005, "A compressed body is not accepted: send it as it is.", headers=_CLOSE)
-    declared = headers.get("content-length", "")
-    if declared.isascii() and declared.isdigit() and int(declared) > MAX_BYTES:
-        if "expect" not in headers:
-            await _drain(request.stream())
-        raise _too_large()
-    raw = await _read(request)
+    raw = await read_bytes(request)
     if not raw:
         return None
     media = headers.get("content-type", "").partition(";")[0].strip().lower()

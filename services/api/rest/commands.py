@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.api.access import COMMANDS
-from services.api.asked import Asked, Done, Reason, act
+from services.api.asked import Act, Asked, Done, Reason, act
 from services.api.invalid import Invalid
 from services.api.rest import preview, query, render
 from services.api.rest.body import idempotency_key, read_json
@@ -34,7 +34,7 @@ def on_task(word: str, summary: str) -> Endpoint:
         """Carry the command out."""
         return await _command(request, word)
 
-    return _named(endpoint, f"{word}_task", word, summary)
+    return named(endpoint, f"{word}_task", word, summary)
 
 
 def on_subtask(word: str, summary: str) -> Endpoint:
@@ -44,20 +44,27 @@ def on_subtask(word: str, summary: str) -> Endpoint:
         """Carry the command out."""
         return await _command(request, word, query.subtask_number(request, query.task_id(request)))
 
-    return _named(endpoint, f"{word}_subtask", word, summary)
+    return named(endpoint, f"{word}_subtask", word, summary)
 
 
-def _named(endpoint: Endpoint, name: str, word: str, summary: str) -> Endpoint:
+def named(endpoint: Endpoint, name: str, word: str, summary: str) -> Endpoint:
+    """Return the endpoint of a command, guarded by what the command asks for."""
     guarded = needs(COMMANDS[word])(endpoint)
     guarded.__name__, guarded.__doc__ = name, summary
     return guarded
 
 
-async def _command(request: Request, word: str, number: int | None = None) -> Response:
+async def command_of(request: Request, word: str, number: int | None = None) -> tuple[Act, Asked]:
+    """Return what is asked for, and by whom."""
     task_id, key, reason = query.task_id(request), idempotency_key(request), await read_reason(request)
     body = {"reason": reason} if reason is not None else None
     command = act(task_id, word, number, version=if_match(request), body=body)
-    asked, commands = Asked.by(principal(request), "rest", key, reason), api(request).commands
+    return command, Asked.by(principal(request), "rest", key, reason)
+
+
+async def _command(request: Request, word: str, number: int | None = None) -> Response:
+    command, asked = await command_of(request, word, number)
+    commands = api(request).commands
     if query.flag(request, "dry_run"):
         return ok(request, preview.shown(await commands.preview(command, asked)))
     done = await commands.perform(command, asked)

@@ -11,6 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.api.rest import exchange
+from services.api.rest.languages import CHINESE, translated
+from services.api.rest.v1.codes import code_for
 from shared.runtime.clock import now
 
 MEDIA: Final = "application/json"
@@ -33,8 +35,15 @@ def failed(
     sub_errors: list[dict[str, Any]] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Return a refusal; `code` is OCP's number, `target` says what it is about and what is allowed now."""
-    error: dict[str, Any] = {"code": code, "message": message}
+    """Return a refusal; `code` is OCP's number, `target` says what it is about and what is allowed now.
+
+    The address decides whose number is sent, the caller's `Accept-Language` in which language the message is.
+    """
+    shown = translated(scope, code, target or {}, exchange.of(scope).trace_id)
+    error: dict[str, Any] = {"code": code_for(scope.get("path", ""), code), "message": shown or message}
+    if shown is not None:
+        error["debugMessage"] = message
+        headers = {"Content-Language": CHINESE, **(headers or {})}
     if target:
         error["target"] = target
     if sub_errors:

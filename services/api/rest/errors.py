@@ -6,6 +6,7 @@
     1004   413  body too large                      1005   415   not JSON, or compressed
     1006   503, 504  the world failed               1000   500   we are wrong
     3000   401  not logged in                       3100   403   no permission
+    0      429  too many requests, as in OCP
     4001 … 4012   the domain says no, `shared.task.refusals`
 
 One place maps; routes raise.
@@ -19,6 +20,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import Scope
 
+from services.api.failure import status_of
 from services.api.invalid import Invalid
 from services.api.projection.faults import ViewUnavailable
 from services.api.rest import exchange
@@ -29,32 +31,10 @@ from shared.store.ids import IdsUnavailable
 from shared.store.kv import BucketUnavailable
 from shared.store.logs import LogsUnavailable
 from shared.store.objects import ResultsUnavailable
-from shared.task.refusals import (
-    IllegalState,
-    KeyReused,
-    NotSkippable,
-    PlanInvalid,
-    Refusal,
-    RollbackProhibited,
-    StaleFence,
-    SubtaskNotFound,
-    TaskNotFound,
-    VersionMismatch,
-)
+from shared.task.refusals import Refusal
 
 log = get(__name__)
 CHALLENGE = 'Basic realm="opsledger", charset="UTF-8", Bearer realm="opsledger"'
-STATUSES: dict[type[Refusal], int] = {
-    TaskNotFound: 404,
-    SubtaskNotFound: 404,
-    PlanInvalid: 400,
-    IllegalState: 400,
-    StaleFence: 400,
-    RollbackProhibited: 400,
-    NotSkippable: 400,
-    KeyReused: 409,
-    VersionMismatch: 412,
-}
 
 
 class Problem(Exception):  # noqa: N818  an answer, not a fault of ours
@@ -78,11 +58,6 @@ class Problem(Exception):  # noqa: N818  an answer, not a fault of ours
 def bad_parameter(name: str, message: str, *, code: int = 1001) -> Problem:
     """Return 400: a query or path parameter cannot be understood."""
     return Problem(400, code, f"The parameter {name} {message}.", target={"parameter": name})
-
-
-def status_of(refusal: Refusal) -> int:
-    """Return the HTTP status of a refusal; the nearest ancestor in the table decides."""
-    return next(STATUSES[kind] for kind in type(refusal).__mro__ if kind in STATUSES)
 
 
 async def on_refusal(request: Request, error: Exception) -> Response:
@@ -172,6 +147,13 @@ def fault(scope: Scope, error: BaseException) -> Response:
     trace_id = exchange.of(scope).trace_id
     log.error("request failed", trace_id=trace_id, path=ascii(scope.get("path", "")[:200]), exc_info=error)
     return failed(scope, 500, 1000, f"Something went wrong here. Its trace id is {trace_id}.")
+
+
+async def answer(scope: Scope, error: Exception) -> Response:
+    """Return what is answered to an error that no route raised; the nearest ancestor in the table decides."""
+    handler = next(HANDLERS[kind] for kind in type(error).__mro__ if kind in HANDLERS)
+    found: Response = await handler(Request(scope), error)
+    return found
 
 
 def unauthenticated(scope: Scope) -> Response:

@@ -1,6 +1,7 @@
 """One request and its answer: when it began, its trace id, who asks. Lives in the ASGI scope, for all that need it."""
 
 import secrets
+from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import Any, Final
 
@@ -12,13 +13,17 @@ KEY: Final = "opsledger"
 class Exchange:
     """What belongs to one request."""
 
-    __slots__ = ("principal", "server", "started", "trace_id")
+    __slots__ = ("again", "limits", "principal", "server", "started", "trace_id")
 
     def __init__(self, scope: Any) -> None:
         self.started = perf_counter()
         self.trace_id = secrets.token_hex(8)
         self.server = (scope.get("server") or ("",))[0] or ""
         self.principal: Principal | None = None
+        self.again: Callable[[], Awaitable[Principal | None]] | None = None
+        """Verifies the credential once more."""
+        self.limits: list[tuple[bytes, bytes]] | None = None
+        """Headers that say how much more the principal may ask for now."""
 
     @property
     def milliseconds(self) -> int:

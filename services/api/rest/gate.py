@@ -1,4 +1,4 @@
-"""The outermost layer, plain ASGI: begins the exchange, checks the credential, counts, and lets no fault out.
+"""The outermost layer, plain ASGI: begins the exchange, lets in or not, counts, and lets no fault out.
 
 Nothing behind it is reached without a credential, whatever the path; `/health/live` alone is open. Adding a layer that
 wraps requests as objects here would cost every request; this one passes the scope through.
@@ -9,24 +9,28 @@ from typing import Any, Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.api.access import Principal
 from services.api.credentials import Credentials
 from services.api.rest import exchange
-from services.api.rest.errors import fault, unauthenticated
+from services.api.rest.admission import Admission, authorization
+from services.api.rest.denials import STATUSES, Denials
+from services.api.rest.errors import Problem, answer, fault, unauthenticated
 from services.api.rest.policy import PUBLIC
 
 Count = Callable[[str, str, int, float], None]
 """Takes method, route template, status and seconds."""
+MAX_URL: Final = 16 * 1024
+MAX_HEADERS: Final = 32 * 1024
 _METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 
 
 class Gate:
-    """Wraps the application."""
+    """Wraps the application. `door` gives who lets in, and whose names are known for the log."""
 
-    def __init__(self, app: ASGIApp, credentials: Callable[[], Credentials], count: Count) -> None:
+    def __init__(self, app: ASGIApp, door: Callable[[], tuple[Admission, Credentials]], count: Count) -> None:
         self._app = app
-        self._credentials = credentials
+        self._door = door
         self._count = count
+        self._denials = Denials()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -41,32 +45,43 @@ class Gate:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                if about.limits is not None:
+                    message["headers"] = [*message["headers"], *about.limits]
             await send(message)
 
         try:
-            if scope["path"] in PUBLIC or await self._enter(scope, about):
-                await self._app(scope, receive, sending)
-            else:
-                await unauthenticated(scope)(scope, receive, sending)
+            await self._serve(scope, receive, sending, about)
         except Exception as error:  # noqa: BLE001  a fault of ours never gets out
             if not status:  # else it was logged and answered further inside
                 await fault(scope, error)(scope, receive, sending)
         finally:
             method = scope["method"] if scope["method"] in _METHODS else "other"
             self._count(method, _template(scope, status), status, about.milliseconds / 1000)
+            if status in STATUSES:
+                self._denials.note(scope, status, self._door()[1].claim(authorization(scope)))
 
-    async def _enter(self, scope: Scope, about: exchange.Exchange) -> Principal | None:
-        header = _authorization(scope)
-        if header is None:
-            return None
-        credentials = self._credentials()
-        about.principal = credentials.remembered(header) or await credentials.verify(header)
-        return about.principal
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, about: exchange.Exchange) -> None:
+        if scope["path"] in PUBLIC:
+            await self._app(scope, receive, send)
+            return
+        try:
+            _bounded(scope)
+            receive = await self._door()[0].enter(scope, receive)
+        except Exception as error:  # noqa: BLE001  the table knows what to say to each
+            await (await answer(scope, error))(scope, receive, send)
+            return
+        if about.principal is not None:
+            await self._app(scope, receive, send)
+        else:
+            await unauthenticated(scope)(scope, receive, send)
 
 
-def _authorization(scope: Scope) -> str | None:
-    found = [value for name, value in scope["headers"] if name == b"authorization"]
-    return found[0].decode("latin-1") if len(found) == 1 else None
+def _bounded(scope: Scope) -> None:
+    """Refuse an address or headers that are larger than anybody needs."""
+    if len(scope["raw_path"]) + len(scope["query_string"]) > MAX_URL:
+        raise Problem(414, 1001, f"The address is longer than {MAX_URL} bytes.", headers={"Connection": "close"})
+    if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADERS:
+        raise Problem(431, 1001, f"The headers are larger than {MAX_HEADERS} bytes.", headers={"Connection": "close"})
 
 
 def _template(scope: Scope, status: int) -> str:

@@ -1,7 +1,7 @@
 """A subtask's log as OCP shows it: one string, a separator line before each run (specification §2.2).
 
 Separators and state lines are drawn from events, the lines between them from LOGS; runs stand in the order of the
-log. Knows neither where events nor where lines lie.
+log. What is too long is shown from its end, and says so. Knows neither where events nor where lines lie.
 """
 
 import json
@@ -24,6 +24,8 @@ _END: Final[dict[type[Any], SubtaskStatus]] = {
     ev.SubtaskLost: SubtaskStatus.READY,
     ev.SubtaskReleased: SubtaskStatus.READY,
 }
+Key = tuple[int, int, str]
+"""Names a run: generation, attempt, phase."""
 _AGAIN: Final[dict[type[Any], str]] = {
     ev.SubtaskRetryScheduled: "This run failed and will be tried again by itself.",
     ev.SubtaskLost: "The executor of this run was lost; the subtask runs again.",
@@ -43,6 +45,8 @@ class Run:
     head: str
     lines: list[str] = field(default_factory=list)
     end: list[str] = field(default_factory=list)
+    at: datetime | None = None
+    """When it began; None when no event tells."""
 
     def text(self) -> Iterator[str]:
         """Yield its lines."""
@@ -60,7 +64,7 @@ class LogText:
         self._number = number
         self._operation = Operation.EXECUTE
         self._failed = False
-        self._runs: dict[tuple[int, int, str], Run] = {}
+        self._runs: dict[Key, Run] = {}
         self._order: list[Run] = []
         self._open: Run | None = None
 
@@ -94,11 +98,11 @@ class LogText:
                 if type(event) in _END:
                     self._finish(_END[type(event)], event)
 
-    def _begin(self, key: tuple[int, int, str], at: datetime) -> None:
+    def _begin(self, key: Key, at: datetime) -> None:
         if self._operation is Operation.CANCEL:  # what was cancelled runs again
             self._operation = Operation.RETRY
         self._failed = False
-        self._open = self._runs[key] = Run(separator(self._operation, at))
+        self._open = self._runs[key] = Run(separator(self._operation, at), at=at)
         self._order.append(self._open)
 
     def _skipped(self, at: datetime) -> None:
@@ -126,24 +130,85 @@ class LogText:
     def batches(self, bodies: Iterable[bytes]) -> None:
         """Take what the subtask printed, in order; a batch that cannot be read says so."""
         for body in bodies:
-            try:
-                batch = json.loads(body)
-                key = (int(batch["generation"]), int(batch["attempt"]), str(batch["phase"]))
-                lines = [_line(line) for line in batch["lines"]]
-            except (ValueError, KeyError, TypeError):
-                key, lines = (0, 0, ""), [f"[{len(body)} bytes of log cannot be read]"]
-            run = self._runs.get(key)
-            if run is None:
-                run = self._runs[key] = Run("")
-                self._order.append(run)
-            run.lines += lines
+            key, lines = parsed(body)
+            self.of(key).lines.extend(lines)
+
+    def of(self, key: Key) -> Run:
+        """Return the run of this key; one that no event tells of comes last."""
+        run = self._runs.get(key)
+        if run is None:
+            run = self._runs[key] = Run("")
+            self._order.append(run)
+        return run
+
+    @property
+    def runs(self) -> Iterable[tuple[Key | None, Run]]:
+        """The runs in order, with their keys; one in which nothing can be printed has none."""
+        keys = {id(run): key for key, run in self._runs.items()}
+        return [(keys.get(id(run)), run) for run in self._order]
+
+    def expired(self, since: datetime) -> None:
+        """Say in the first run that began before `since` that what it printed earlier may be gone."""
+        for run in self._order:
+            if run.at is not None and run.at < since:
+                run.lines.insert(0, gone(since))
+                return
 
     def text(self) -> str:
         """Return everything as one string."""
         return "\n".join(line for run in self._order for line in run.text())
 
+    def newest(self, most: int, note: str, *, cut: bool) -> str:
+        """Return the end of the text, about `most` characters; `note` stands where something was left out.
+
+        `cut`: the batches before those that were taken were not read. The run that is shown from its middle keeps its
+        separator, so that clients find it.
+        """
+        first = next((place for place, run in enumerate(self._order) if run.lines), 0) if cut else 0
+        parts: list[list[str]] = []
+        for run in reversed(self._order[first:]):
+            lines = list(run.text())
+            body = lines[1:] if run.head else lines
+            kept = _fitting(body, most)
+            most -= sum(len(line) + 1 for line in lines[len(lines) - kept :])
+            cut = cut or kept < len(body)
+            parts.append([*lines[: len(lines) - len(body)], *body[len(body) - kept :]])
+            if kept < len(body) or most <= 0:
+                break
+        if parts and (cut or len(parts) < len(self._order)):
+            parts[-1].insert(1 if parts[-1][:1] and parts[-1][0].startswith("####") else 0, note)
+        return "\n".join(line for part in reversed(parts) for line in part)
+
+
+def gone(since: datetime) -> str:
+    """Return the line that says what cannot be there any more."""
+    shown = since.isoformat(timespec="seconds")
+    return f"[lines printed before {shown} may be missing here: logs are kept for a limited time]"
+
+
+def _fitting(lines: list[str], most: int) -> int:
+    """Return how many lines from the end fit into `most` characters."""
+    for count, line in enumerate(reversed(lines)):
+        most -= len(line) + 1
+        if most < 0:
+            return count
+    return len(lines)
+
+
+def parsed(body: bytes) -> tuple[Key, list[str]]:
+    """Return the run that a batch is of (generation, attempt, phase), and its lines; unreadable ones say so."""
+    try:
+        batch = json.loads(body)
+        key = (int(batch["generation"]), int(batch["attempt"]), str(batch["phase"]))
+        return key, [_line(line) for line in batch["lines"]]
+    except (ValueError, KeyError, TypeError, OverflowError, OSError):
+        return (0, 0, ""), [f"[{len(body)} bytes of log cannot be read]"]
+
 
 def _line(line: dict[str, Any]) -> str:
-    at = line["t"]
-    shown = at if isinstance(at, str) else datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
-    return f"{shown} {line['l']} {line['m']}"
+    return f"{line_time(line['t'])} {line['l']} {line['m']}"
+
+
+def line_time(at: float | str) -> str:
+    """Return a line's time as it is shown."""
+    return at if isinstance(at, str) else datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")

@@ -1,34 +1,41 @@
-"""What a route asks for of whoever calls it. A route that declares nothing cannot be added: deny by default (S2)."""
+"""What a route asks for of whoever calls it. A route that declares nothing cannot be added: deny by default (S2).
 
-from collections.abc import Awaitable, Callable
+A role opens routes, teams open objects: every route about one task calls `visible` before it shows or says anything.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
 from functools import wraps
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.api.access import Permission, Principal
+from services.api.access import Permission, Principal, within
 from services.api.rest import exchange
 from services.api.rest.errors import Problem
+from shared.task.refusals import TaskNotFound
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 PUBLIC: Final = frozenset({"/health/live"})
 """Paths that need no credential."""
 
 
-def needs(permission: Permission | None) -> Callable[[Endpoint], Endpoint]:
-    """Let only those in whose role grants `permission`; None is for public paths."""
+def needs(permission: Permission | None, *, own: str | None = None) -> Callable[[Endpoint], Endpoint]:
+    """Let only those in whose role grants `permission`; None is for public paths.
+
+    `own` names a parameter of the path: whoever bears the name that is there needs no permission.
+    """
 
     def protect(endpoint: Endpoint) -> Endpoint:
         @wraps(endpoint)
         async def guarded(request: Request) -> Response:
             if permission is not None:
                 principal = exchange.of(request.scope).principal
-                if principal is None or not principal.may(permission):
+                if principal is None or not (principal.may(permission) or _is(principal, request, own)):
                     raise forbidden(principal, permission)
             return await endpoint(request)
 
-        vars(guarded)["policy"] = permission or "public"
+        vars(guarded).update(policy=permission or "public", own=own)
         return guarded
 
     return protect
@@ -38,6 +45,10 @@ def policy_of(endpoint: Any) -> str | None:
     """Return what an endpoint declares, or None."""
     found = getattr(endpoint, "policy", None)
     return str(found) if found is not None else None
+
+
+def _is(principal: Principal, request: Request, own: str | None) -> bool:
+    return own is not None and request.path_params.get(own) == principal.name
 
 
 def forbidden(principal: Principal | None, permission: Permission) -> Problem:
@@ -51,3 +62,22 @@ def principal(request: Request) -> Principal:
     found = exchange.of(request.scope).principal
     assert found is not None  # noqa: S101  the gate let nobody else through
     return found
+
+
+class Labelled(Protocol):
+    """Something with a task's labels."""
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """The labels."""
+
+
+def visible(request: Request, task: Labelled | Mapping[str, str], task_id: int | None = None) -> None:
+    """Let only those go on who see this task, given itself or its labels.
+
+    Raises `TaskNotFound` with the very message of a task that is missing; `task_id` defaults to the one in the path.
+    """
+    labels = task if isinstance(task, Mapping) else task.labels
+    if not within(principal(request).teams, labels):
+        shown = task_id if task_id is not None else request.path_params["task_id"]
+        raise TaskNotFound(f"The task {shown} does not exist.")

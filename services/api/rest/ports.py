@@ -6,13 +6,22 @@ from typing import Any
 
 from starlette.requests import Request
 
+from services.api.bus.desk import Desk
+from services.api.bus.set_aside import SetAside
 from services.api.catalog import Catalog
 from services.api.commands import Commands
 from services.api.credentials import Credentials
 from services.api.numbers import Numbers
+from services.api.projection.audit_reads import AuditReads
 from services.api.projection.reads import Reads
+from services.api.projection.selection import Selections
+from services.api.rest.admission import Admission
+from services.api.rest.live.live import Live
+from services.api.tokens import Tokens
+from services.api.users import Users
 from shared.log.transact import TaskLog
 from shared.store.logs import LogStore
+from shared.store.objects import Results
 
 Reach = Callable[[int], Awaitable[bool | None]]
 
@@ -37,11 +46,23 @@ class Api:
     """Everything a route may use."""
 
     log: TaskLog
+    live: Live
+    """Commits as they happen."""
     commands: Commands
     catalog: Catalog
     credentials: Credentials
+    tokens: Tokens
+    users: Users
+    admission: Admission
     reads: Reads
+    audit: AuditReads
+    selections: Selections
+    """Chooses the targets of bulk commands."""
+    results: Results
     logs: LogStore
+    desk: Desk
+    """Decides messages of the bus once more."""
+    aside: SetAside
     numbers: Numbers
     reach: Reach
     """Waits, bounded, until the view has reached a log position; returns whether it has, None when the log has not."""

@@ -4,13 +4,18 @@ Real clients repeat path parameters in the query and send parameters of their ow
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Final
 
 from starlette.requests import Request
 
-from services.api.projection.reads import Filter
-from services.api.rest.errors import Problem, bad_parameter
-from services.api.rest.words import KIND, KINDS, STATES
+from services.api.projection.page import BadCursor, Cursor
+from services.api.projection.reads import Filter, Thing
+from services.api.rest.errors import bad_parameter
+from services.api.rest.policy import principal
+from services.api.rest.times import ago, moment
+from services.api.rest.words import FILTERS, KIND, KINDS, LABELS, OWN, Labels, plain
+from shared.runtime.clock import now
 from shared.task.ids import MAX_TASK_ID, split_subtask_id
 from shared.task.refusals import SubtaskNotFound, TaskNotFound
 from shared.task.state import TaskState
@@ -30,6 +35,7 @@ SORTS: Final[Mapping[str, str]] = {
     "createTime": "created_at",
     "startTime": "started_at",
     "finishTime": "finished_at",
+    "object": "object",
 }
 """What a list can be sorted by, as callers call it and as the view does."""
 
@@ -83,17 +89,33 @@ def paging(request: Request) -> tuple[int, int]:
 
 
 def sorting(request: Request) -> tuple[str, bool]:
-    """Return the view's sort key and whether it goes down; `sort=id,desc` is the default."""
-    field, _, way = (request.query_params.get("sort") or "id,desc").partition(",")
+    """Return the view's sort key and whether it goes down: the newest first unless told (`sort=id,desc`).
+
+    Who asks for a range of creation times gets the newest of these first, which is the same but for clocks that differ.
+    """
+    given = request.query_params.get("sort")
+    if not given:
+        ranged = any(request.query_params.get(name) for name in ("createdFrom", "createdTo", "since"))
+        return ("created_at" if ranged else "id"), True
+    field, _, way = given.partition(",")
     if field not in SORTS or way.lower() not in {"", "asc", "desc"}:
         known = ", ".join(SORTS)
-        raise Problem(
-            400,
-            1011,
-            f"The parameter sort is one of {known}, followed by ,asc or ,desc.",
-            target={"parameter": "sort"},
-        )
+        raise bad_parameter("sort", f"is one of {known}, followed by ,asc or ,desc", code=1011)
     return SORTS[field], way.lower() == "desc"
+
+
+def cursor(request: Request) -> Cursor | None:
+    """Return where the list goes on, or None at its beginning; the cursor says sort, direction and page, too."""
+    given = request.query_params.get("cursor")
+    if not given:
+        return None
+    try:
+        found = Cursor.of(given)
+    except BadCursor:
+        raise bad_parameter("cursor", "is none that a list gave") from None
+    if request.query_params.get("sort") and sorting(request) != (found.sort, found.descending):
+        raise bad_parameter("cursor", "belongs to a list with another sort")
+    return found
 
 
 def words(request: Request, name: str) -> tuple[str, ...]:
@@ -117,15 +139,28 @@ def text(request: Request, *names: str) -> str | None:
 
 
 def states(request: Request) -> frozenset[TaskState]:
-    """Return the states that `status` (OCP's words) and `state` (ours) leave; empty means all."""
-    by_status = _known(request, "status", STATES)
-    by_state = _known(request, "state", {state.value: frozenset({state}) for state in TaskState})
+    """Return the states that `status` (OCP's words, or the dialect's) and `state` (ours) leave; empty means all."""
+    by_status = _known(request, "status", FILTERS[dialect(request)])
+    by_state = _known(request, "state", OWN)
     if not by_status or not by_state:
         return by_status or by_state
     both = by_status & by_state
     if not both:
         raise Nothing
     return both
+
+
+def dialect(request: Request) -> str:
+    """Return whose words the caller speaks: ocp unless `dialect` says oms or odc."""
+    given = request.query_params.get("dialect", "").lower() or "ocp"
+    if given not in LABELS:
+        raise bad_parameter("dialect", f"is one of {', '.join(LABELS)}")
+    return given
+
+
+def labels(request: Request) -> Labels:
+    """Return what the caller's dialect calls the states; nothing in OCP's, whose word is always there."""
+    return LABELS[dialect(request)]
 
 
 class Nothing(Exception):  # noqa: N818  an answer
@@ -139,37 +174,81 @@ def filters(request: Request) -> Filter:
         raise bad_parameter("type", f"has words of {', '.join(sorted(KINDS))}, not {unknown[0][:40]}")
     if kinds and KIND not in kinds:
         raise Nothing
-    kind, object_id, object_name = _object(request)
+    created_from, created_before = _created(request)
+    finished_from, finished_before = moment(request, "finishedFrom"), moment(request, "finishedTo")
+    if finished_from is not None and finished_before is not None and finished_from >= finished_before:
+        raise Nothing
     return Filter(
         name=text(request, "name"),
         states=states(request),
         types=words(request, "taskType"),
         creators=words(request, "operator"),
-        object_kind=kind,
-        object_id=object_id,
-        object_name=object_name,
+        object_kind=text(request, "objectKind"),
+        object_id=text(request, "objectId"),
+        object_name=text(request, "objectName"),
+        things=_things(request),
+        labels=_labels(request),
+        text=text(request, "text"),
+        parent=number(request, "parent", least=1),
+        created_from=created_from,
+        created_before=created_before,
+        finished_from=finished_from,
+        finished_before=finished_before,
+        ids=_ids(request),
+        teams=principal(request).teams,
     )
 
 
-def _object(request: Request) -> tuple[str | None, str | None, str | None]:
-    """Return kind, id and name of the object: ours, or OCP's host, tenant, cluster, the most specific one."""
-    for kind, by_id, by_name in (
-        ("host", ("hostId",), ("hostName",)),
-        ("tenant", ("tenantId",), ("tenantName",)),
-        ("cluster", ("clusterId",), ("clusterName", "cluterName")),
+def _created(request: Request) -> tuple[datetime | None, datetime | None]:
+    """Return the range of creation times: the later of `createdFrom` and `since`, and `createdTo`."""
+    begins = [at for at in (moment(request, "createdFrom"), ago(request, "since", now())) if at is not None]
+    first, before = max(begins, default=None), moment(request, "createdTo")
+    if first is not None and before is not None and first >= before:
+        raise Nothing
+    return first, before
+
+
+def _labels(request: Request) -> dict[str, str]:
+    """Return the labels that must all be there: `label=key:value`, repeated for several."""
+    found: dict[str, str] = {}
+    for given in request.query_params.getlist("label"):
+        key, colon, value = given.partition(":")
+        if not key or not colon or len(given) > MAX_TEXT or "\0" in given:
+            raise bad_parameter("label", f"is key:value, at most {MAX_TEXT} characters")
+        if found.setdefault(key, value) != value:
+            raise Nothing
+    if len(found) > MAX_WORDS:
+        raise bad_parameter("label", f"is given at most {MAX_WORDS} times")
+    return found
+
+
+def _ids(request: Request) -> tuple[int, ...]:
+    given = words(request, "ids")
+    if not all(_digits(word) and int(word) <= MAX_TASK_ID for word in given):
+        raise bad_parameter("ids", "is a list of task ids, separated by commas")
+    return tuple(int(word) for word in given)
+
+
+def _things(request: Request) -> tuple[Thing, ...]:
+    """Return OCP's cluster, tenant and host, which must all fit; part of a name is enough."""
+    found = []
+    for kind, names in (
+        ("cluster", ("cluterName", "clusterName")),
+        ("tenant", ("tenantName",)),
+        ("host", ("hostName",)),
     ):
-        found = text(request, *by_id), text(request, *by_name)
-        if found != (None, None):
-            return kind, *found
-    return text(request, "objectKind"), text(request, "objectId"), text(request, "objectName")
+        given, name = number(request, f"{kind}Id"), text(request, *names)
+        if given is not None or name is not None:
+            found.append(Thing(kind, str(given) if given is not None else None, name))
+    return tuple(found)
 
 
 def _known(request: Request, name: str, table: Mapping[str, frozenset[TaskState]]) -> frozenset[TaskState]:
     found: set[TaskState] = set()
     for word in words(request, name):
-        if word.upper() not in table:
+        if plain(word) not in table:
             raise bad_parameter(name, f"has words of {_list(table)}, not {word[:40]}")
-        found |= table[word.upper()]
+        found |= table[plain(word)]
     return frozenset(found)
 
 

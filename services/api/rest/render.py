@@ -4,23 +4,28 @@ Details are drawn from a core `Task`, wherever it came from: the log, or the vie
 Lists are drawn from the view's rows. Absent values are left out, never null; times carry an offset; ids are numbers.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from math import ceil
 from typing import Any, Final
 from zlib import crc32
 
 from services.api.projection.view import SubtaskBrief, TaskRow
-from services.api.rest.words import KIND, STATUS, task_operation
+from services.api.rest.things import things
+from services.api.rest.words import KIND, STATUS, Labels, task_operation
 from shared.task.allowed import allowed_on_subtask, allowed_on_task
 from shared.task.events import Problem
 from shared.task.ids import SUBTASKS_PER_TASK
-from shared.task.state import Subtask, Task
+from shared.task.state import Direction, Operation, Subtask, SubtaskStatus, Task, TaskState
 
 NODE_TYPE: Final = "JAVA_TASK"
 """The only value real clients have ever seen."""
 MAX_BRIEFS: Final = 20_000
 """How many subtasks one page of a list shows at most; the counts are always there."""
+
+_Object = tuple[str | None, str | None, str | None]
+"""Kind, id and name of what a task is about."""
+_NOTHING: Final[_Object] = (None, None, None)
 
 
 def affordable(rows: Iterable[TaskRow]) -> list[int]:
@@ -33,12 +38,16 @@ def affordable(rows: Iterable[TaskRow]) -> list[int]:
     return shown
 
 
-def basic(row: TaskRow, subtasks: Iterable[SubtaskBrief] | None) -> dict[str, Any]:
-    """Return a BasicTaskInstance with our fields; None for subtasks that are too many to be listed."""
-    shown = _basic(row.id, row.name, row.creator_name, row.object_kind, row.object_id, row.object_name)
+def basic(row: TaskRow, subtasks: Iterable[SubtaskBrief] | None, labels: Labels | None = None) -> dict[str, Any]:
+    """Return a BasicTaskInstance with our fields; None for subtasks that are too many to be listed.
+
+    `labels`: what the dialect that the caller asked for calls the states.
+    """
+    shown = _basic(row.id, row.name, row.creator_name)
+    shown |= _object((row.object_kind, row.object_id, row.object_name), row.labels)
     base = row.id * SUBTASKS_PER_TASK
     shown |= {
-        "status": STATUS[row.state],
+        **_status(row.state, labels),
         "type": KIND,
         "operation": task_operation(row.operation, row.direction),
         "createTime": iso(row.created_at),
@@ -75,21 +84,15 @@ def basic(row: TaskRow, subtasks: Iterable[SubtaskBrief] | None) -> dict[str, An
     return shown
 
 
-def details(task: Task) -> dict[str, Any]:
-    """Return a WrappedTaskInstance with our fields."""
+def details(task: Task, labels: Labels | None = None) -> dict[str, Any]:
+    """Return a WrappedTaskInstance with our fields; `labels` as for `basic`."""
     thing = task.object
-    shown = _basic(
-        task.id,
-        task.name,
-        task.creator.name,
-        thing.kind if thing else None,
-        thing.id if thing else None,
-        thing.name if thing else None,
-    )
+    shown = _basic(task.id, task.name, task.creator.name)
+    shown |= _object((thing.kind, thing.id, thing.name) if thing else _NOTHING, task.labels)
     shown |= {
         "taskDefinitionId": -1,
         "type": KIND,
-        "status": STATUS[task.state],
+        **_status(task.state, labels),
         "operation": task_operation(task.operation, task.direction),
         "prohibitRollback": task.rollback_prohibited(),
         "createTime": iso(task.created_at),
@@ -123,7 +126,7 @@ def subtask(task: Task, found: Subtask) -> dict[str, Any]:
         "timeout": max(1, ceil(plan.timeout_s)),
         "status": found.status.value,
         "operation": found.operation.value,
-        "runTime": max(1, found.run_time),
+        "runTime": run_time(task, found),
         "nodeType": NODE_TYPE,
         "parallelIdx": -1,
         "upstreams": [base + number for number in plan.upstreams],
@@ -179,23 +182,33 @@ def problem(found: Problem | None) -> dict[str, Any] | None:
     return found.model_dump(exclude_none=True) if found is not None else None
 
 
-def _basic(
-    task_id: int, name: str, creator: str, kind: str | None, object_id: str | None, object_name: str | None
-) -> dict[str, Any]:
+def run_time(task: Task, found: Subtask) -> int:
+    """Return the number of the run that the subtask is at, from 1: the one to come once it is to run again (R4)."""
+    undoing = found.claim is not None and found.claim.phase == "undo"
+    again = found.status is SubtaskStatus.PENDING and found.operation is Operation.RETRY
+    coming = found.status is SubtaskStatus.READY or undoing or again
+    return max(1, found.run_time + (coming and task.direction is Direction.FORWARD))
+
+
+def _basic(task_id: int, name: str, creator: str) -> dict[str, Any]:
     # OCP's creator has a number; ours have names alone, so the number is the name's, the same for ever.
-    shown: dict[str, Any] = {"id": task_id, "name": name, "creator": {"id": crc32(creator.encode()), "name": creator}}
+    return {"id": task_id, "name": name, "creator": {"id": crc32(creator.encode()), "name": creator}}
+
+
+def _object(thing: _Object, labels: Mapping[str, str]) -> dict[str, Any]:
+    kind, object_id, name = thing
+    shown: dict[str, Any] = {**things(kind, object_id, name, labels)}
     if kind is not None:
-        thing: dict[str, Any] = {"kind": kind, "name": object_name or ""}
-        _some(thing, id=object_id)
-        shown["object"] = thing
-        if kind in {"cluster", "tenant"}:
-            shown[kind] = _number(object_id) | {"name": object_name or ""}
+        shown["object"] = {"kind": kind, "name": name or ""}
+        _some(shown["object"], id=object_id)
     return shown
 
 
-def _number(object_id: str | None) -> dict[str, int]:
-    numeric = object_id is not None and object_id.isascii() and object_id.isdigit() and len(object_id) < 19
-    return {"id": int(object_id or 0)} if numeric else {}
+def _status(state: TaskState, labels: Labels | None) -> dict[str, str]:
+    shown = {"status": STATUS[state]}
+    if labels:
+        shown["statusLabel"] = labels[state]
+    return shown
 
 
 def _executor(task: Task) -> str | None:

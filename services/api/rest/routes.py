@@ -1,5 +1,6 @@
 """Every route with what it needs, what it answers, and how it may fail. The table of the REST surface."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -7,26 +8,59 @@ import fastapi_offline
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.routing import APIRoute
+from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import request_response
 from starlette.staticfiles import StaticFiles
 
 from services.api.access import Permission
-from services.api.rest import commands, events, health, logs, offers, openapi, schemas, tasks
+from services.api.bulk import BulkBody
+from services.api.rest import asyncapi as bus_docs
+from services.api.rest import (
+    audit,
+    bulk,
+    commands,
+    counts,
+    events,
+    health,
+    items,
+    logs,
+    offers,
+    openapi,
+    people,
+    schemas,
+    shapes_audit,
+    shapes_bulk,
+    tasks,
+    tokens,
+)
+from services.api.rest import set_aside as aside
+from services.api.rest import shapes_people as who
+from services.api.rest import shapes_set_aside as asides
+from services.api.rest.live import events as live
 from services.api.rest.policy import needs, policy_of
+from services.api.rest.shapes_counts import TaskCounts
+from services.api.rest.shapes_logs import LinesShape
 from services.api.rest.tasks import INSTANCES
+from services.api.rest.v1 import routes as v1
 from shared.task.plan import TypeCard
 
 ASSETS = "/docs/assets"
 _STATIC = Path(fastapi_offline.__file__).with_name("static")
 
 
+class Digits(StringConvertor):
+    """An id in a path whose neighbours are words; it stays a text, for `query` to read."""
+
+    regex = "[0-9]+"
+
+
 class GuardedRoute(APIRoute):
     """A route whose endpoint declares a policy; one that does not cannot be added.
 
     Endpoints take the request and return the response, so FastAPI's own handling (dependencies, models) would only
-    cost time: a create takes 0.3 ms less without it.
+    cost time: a create takes 0.3 ms less without it. A slash at the end of the address changes nothing, as with OCP.
     """
 
     def __init__(self, path: str, endpoint: Any, **settings: Any) -> None:
@@ -34,11 +68,13 @@ class GuardedRoute(APIRoute):
             raise TypeError(f"the route {path} declares no policy")
         super().__init__(path, endpoint, **settings)
         self.app = request_response(endpoint)
+        self.path_regex = re.compile(f"{self.path_regex.pattern.removesuffix('$')}/?$")
 
 
 def add(app: FastAPI) -> None:
     """Add every route."""
     app.router.route_class = GuardedRoute
+    register_url_convertor("digits", Digits())
     one = f"{INSTANCES}/{{task_id}}"
     _add(
         app, "POST", INSTANCES, tasks.create, schemas.TaskDetails, 400, 409, 413, 415, 422, 503,
@@ -47,15 +83,41 @@ def add(app: FastAPI) -> None:
     )  # fmt: skip
     _add(app, "GET", INSTANCES, tasks.listed, schemas.TaskPage, 400, 503, 504, parameters=openapi.LIST)
     _add(
+        app, "GET", "/api/v2/tasks/counts", counts.counts, TaskCounts, 400, 503, 504, parameters=[openapi.MIN_SEQ]
+    )  # fmt: skip
+    _add(
         app, "GET", one, tasks.details, schemas.TaskDetails, 400, 404, 503, 504,
-        parameters=[openapi.TASK, openapi.MIN_SEQ],
+        parameters=[openapi.TASK, openapi.MIN_SEQ, openapi.DIALECT, openapi.AT],
+    )  # fmt: skip
+    _add(
+        app, "GET", "/api/v2/tasks/{task_id:digits}", tasks.details_alias, schemas.TaskDetails, 400, 404, 503, 504,
+        parameters=[openapi.TASK, openapi.MIN_SEQ, openapi.DIALECT],
     )  # fmt: skip
     _commands(app, one)
+    v1.add(app, _add, _raw)
+    _bulk(app, one)
+    _people(app)
+    _set_aside(app)
+    lines: Any = schemas.LogShape | LinesShape
+    live_lines = {"text/event-stream": {"schema": {"type": "string"}}}
     _add(
-        app, "GET", f"{one}/subtasks/{{subtask_id}}/log", logs.log, schemas.LogShape, 404, 503,
-        parameters=[openapi.TASK, openapi.SUBTASK],
+        app, "GET", f"{one}/subtasks/{{subtask_id}}/log", logs.log, lines, 400, 404, 429, 503,
+        parameters=openapi.LOG_PAGE, also={200: {"model": schemas.Answer[lines], "content": live_lines}},
+    )  # fmt: skip
+    _raw(
+        app, "GET", f"{one}/subtasks/{{subtask_id}}/log/download", logs.download, "text/plain, application/gzip",
+        400, 404, 503, parameters=openapi.LOG_FILE,
     )  # fmt: skip
     _add(app, "GET", f"{one}/events", events.history, schemas.History, 400, 404, 503, parameters=openapi.HISTORY)
+    _raw(
+        app, "GET", "/api/v2/events", live.live_events, "text/event-stream", 400, 404, 429, 503,
+        parameters=openapi.LIVE, description="Events `open`, `commit`, `position` and `reset`; ids are log positions.",
+    )  # fmt: skip
+    _add(app, "GET", "/api/v2/audit", audit.audit, shapes_audit.AuditPage, 400, 503, 504, parameters=openapi.AUDIT)
+    _add(
+        app, "GET", "/api/v2/audit/verify", audit.verify_audit, shapes_audit.ChainShape, 400, 404, 503,
+        parameters=openapi.CHAIN,
+    )  # fmt: skip
     _add(app, "GET", "/api/v2/task-types", offers.task_types, schemas.TypeCards)
     _add(
         app, "GET", "/api/v2/task-types/{name}", offers.task_type, TypeCard, 404,
@@ -66,6 +128,8 @@ def add(app: FastAPI) -> None:
     _plain(app, "/health/ready", health.ready, {200: {"model": schemas.Ready}, 503: {"model": schemas.Ready}})
     _plain(app, "/metrics", health.metrics, {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}})
     app.add_api_route("/openapi.json", openapi_json, include_in_schema=False)
+    app.add_api_route("/asyncapi.json", bus_docs.asyncapi_json, include_in_schema=False)
+    app.add_api_route("/asyncapi", bus_docs.asyncapi_page, include_in_schema=False)
     app.add_api_route("/docs", docs, include_in_schema=False)
     app.mount(ASSETS, StaticFiles(directory=_STATIC), name="docs-assets")
 
@@ -81,6 +145,68 @@ _ON_SUBTASK = {
     "skip": "Count the failed subtask as done.",
     "cancel": "Stop the running subtask.",
 }
+
+
+def _bulk(app: FastAPI, one: str) -> None:
+    """Add commands on many tasks; OCP has none."""
+    for word, summary in _ON_TASK.items():
+        _one_bulk(app, word, summary)
+    _one_bulk(app, "delete", "Take ended tasks out of the lists; their history stays.")
+    _add(
+        app, "GET", f"{one}/items", items.items, shapes_bulk.Items, 400, 404, 503,
+        parameters=[openapi.TASK, *openapi.PAGING],
+    )  # fmt: skip
+
+
+def _one_bulk(app: FastAPI, word: str, summary: str) -> None:
+    endpoint = bulk.on_tasks(word, f"On every task that fits: {summary[0].lower()}{summary[1:]}")
+    dry = schemas.Answer[shapes_bulk.BulkPreview | shapes_bulk.BulkNothing]
+    _add(
+        app, "POST", f"{INSTANCES}:{word}", endpoint, schemas.TaskDetails, 400, 409, 413, 415, 422, 503, 504,
+        status=201, parameters=openapi.BULK, body=openapi.optional(BulkBody),
+        also={200: {"model": dry, "description": "A dry run's answer, or no task fits and none was created."}},
+    )  # fmt: skip
+
+
+def _people(app: FastAPI) -> None:
+    """Add users, tokens, and whoever asks."""
+    user, body = f"{people.USERS}/{{name}}", openapi.strict
+    _add(app, "GET", people.ME, people.me, who.MeShape)
+    _add(app, "GET", people.USERS, people.users, who.UsersShape)
+    _add(
+        app, "POST", people.USERS, people.create_user, who.UserShape, 400, 409, 413, 415, 422, 503,
+        status=201, body=body(who.UserBody),
+    )  # fmt: skip
+    refusals, parameters = (400, 404, 409, 413, 415, 422, 503), [openapi.LOGIN]
+    _add(
+        app, "PATCH", user, people.change_user, who.UserShape, *refusals,
+        parameters=parameters, body=body(who.UserChange),
+    )  # fmt: skip
+    _add(app, "DELETE", user, people.remove_user, Any, 404, 409, 503, parameters=parameters, answer=schemas.Quiet)
+    _add(
+        app, "POST", f"{user}/password", people.change_password, Any, 400, 404, 413, 415, 422, 503,
+        parameters=parameters, body=body(who.PasswordBody), answer=schemas.Quiet,
+    )  # fmt: skip
+    _add(app, "GET", tokens.TOKENS, tokens.tokens, who.TokensShape)
+    _add(
+        app, "POST", tokens.TOKENS, tokens.create_token, who.NewTokenShape, 400, 413, 415, 422, 503,
+        status=201, body=body(who.TokenBody),
+    )  # fmt: skip
+    _add(
+        app, "DELETE", f"{tokens.TOKENS}/{{token_id}}", tokens.revoke_token, Any, 404, 503,
+        parameters=[openapi.TOKEN], answer=schemas.Quiet,
+    )  # fmt: skip
+
+
+def _set_aside(app: FastAPI) -> None:
+    """Add what administrators do with messages nobody could use."""
+    one, seq = f"{aside.PATH}/{{seq}}", [openapi.SEQ]
+    _add(app, "GET", aside.PATH, aside.set_aside, asides.SetAsideList, 400, 503, parameters=openapi.SET_ASIDE)
+    _add(
+        app, "POST", f"{one}/replay", aside.replay_set_aside, asides.BusAnswer, 400, 404, 422, 503,
+        parameters=seq,
+    )  # fmt: skip
+    _add(app, "DELETE", one, aside.discard_set_aside, Any, 404, 503, parameters=seq, answer=schemas.Quiet)
 
 
 def _commands(app: FastAPI, one: str) -> None:
@@ -127,6 +253,35 @@ def _add(
         responses=answers,
         response_model=None,
         openapi_extra=extra,
+        operation_id=endpoint.__name__,
+        summary=(endpoint.__doc__ or "").strip(),
+    )
+
+
+def _raw(
+    app: FastAPI,
+    method: str,
+    path: str,
+    endpoint: Any,
+    media_type: str,
+    *refusals: int,
+    parameters: list[dict[str, Any]] | None = None,
+    description: str = "The content itself, without an envelope.",
+) -> None:
+    """Add a route whose good answer is not JSON (a stream of events, a download); its refusals are, as everywhere.
+
+    ``media_type``: several, separated by commas, when the caller's choice decides.
+    """
+    shape = {"schema": {"type": "string", **({} if media_type.startswith("text/") else {"format": "binary"})}}
+    content = {one.strip(): shape for one in media_type.split(",")}
+    app.add_api_route(
+        path,
+        endpoint,
+        methods=[method],
+        response_class=Response,
+        responses={200: {"content": content, "description": description}, **openapi.errors(401, 403, *refusals)},
+        response_model=None,
+        openapi_extra={"parameters": parameters or []},
         operation_id=endpoint.__name__,
         summary=(endpoint.__doc__ or "").strip(),
     )

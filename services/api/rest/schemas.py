@@ -58,10 +58,14 @@ class SubError(Shape):
 
 
 class ErrorBody(Shape):
-    """What went wrong; `target` says what it is about and what is allowed now."""
+    """What went wrong; `target` says what it is about and what is allowed now.
+
+    `debug_message` is the English message when `message` is in another language.
+    """
 
     code: int
     message: str
+    debug_message: str | None = None
     target: dict[str, Any] | None = None
     sub_errors: list[SubError] | None = None
 
@@ -80,11 +84,22 @@ class Creator(Shape):
     name: str
 
 
-class Named(Shape):
-    """A cluster or tenant."""
+class Cluster(Shape):
+    """The cluster a task is about."""
 
     id: int | None = None
     name: str
+    ob_cluster_id: int | None = None
+    type: Literal["PRIMARY", "STANDBY"] | None = None
+
+
+class Tenant(Shape):
+    """The tenant a task is about."""
+
+    id: int | None = None
+    name: str
+    ob_tenant_id: int | None = None
+    mode: Literal["ORACLE", "MYSQL"] | None = None
 
 
 class ObjectShape(Shape):
@@ -156,11 +171,12 @@ class _Task(Shape):
     id: int
     name: str
     creator: Creator
-    cluster: Named | None = None
-    tenant: Named | None = None
+    cluster: Cluster | None = None
+    tenant: Tenant | None = None
     object: ObjectShape | None = None
     type: Literal["MANUAL"]
     status: Status
+    status_label: str | None = Field(None, description="the state in the words of the dialect asked for")
     operation: TaskOperation
     create_time: datetime
     start_time: datetime | None = None
@@ -244,6 +260,13 @@ class BasicTask(_Task):
     step: str | None = None
 
 
+class AtShape(Shape):
+    """The last commit that counts: its log position and the time of its decision."""
+
+    seq: int
+    time: datetime
+
+
 class TaskDetails(_Task):
     """WrappedTaskInstance, ours beside it."""
 
@@ -256,10 +279,14 @@ class TaskDetails(_Task):
     allowed: list[str]
     task_type_version: int | None = None
     deleted: Literal[True] | None = None
+    at: AtShape | None = Field(default=None, description="only when the task is shown as it was")
 
 
 class PageAbout(Shape):
-    """Where in the list; `totalExact` is false when counting stopped early."""
+    """Where in the list; `totalExact` is false when counting stopped early.
+
+    `next` goes into `cursor` and gives what comes behind this page; it is left out at the end.
+    """
 
     total_elements: int
     total_pages: int
@@ -267,6 +294,7 @@ class PageAbout(Shape):
     number: int = Field(ge=1)
     size: int = Field(ge=1, le=2000)
     total_exact: Literal[False] | None = None
+    next: str | None = None
 
 
 class TaskPage(Shape):
@@ -291,7 +319,8 @@ class HistoryEntry(Shape):
     at: datetime
     by: By | None = None
     decision: str | None = None
-    outcome: Literal["accepted", "refused", "unreadable"]
+    outcome: Literal["accepted", "refused", "unreadable", "ignored"]
+    was: Literal["accepted", "refused"] | None = Field(default=None, description="what an ignored one says of itself")
     reason: str | None = None
     events: list[dict[str, Any]]
     refusal: dict[str, Any] | None = None
@@ -299,7 +328,7 @@ class HistoryEntry(Shape):
 
 
 class History(Shape):
-    """A page of decisions; `next` goes into `after`, null at the end."""
+    """A page of decisions; `next` goes into `after`, or with order=desc into `before`; null at the end."""
 
     contents: list[HistoryEntry]
     next: int | None

@@ -19,6 +19,8 @@ from services.api import provision
 from services.api.access import Role
 from services.api.app import Running, build
 from services.api.rest.schemas import Failure
+from services.api.rest.wire import BoundedProtocol
+from services.api.server import Server
 from services.api.settings import Settings
 from services.api.tokens import issue
 from shared.log.jetstream import JetStreamStorage
@@ -37,6 +39,12 @@ from shared.task.plan import OperationCard, TypeCard
 from tests.support.process import free_port
 
 PASSWORD = "correct horse"
+OPEN: dict[str, Any] = {
+    "secrets_key": SecretStr("0123456789abcdef" * 4),
+    "rate_per_second": 0,
+    "login_failures_per_minute": 0,
+}
+"""Tests ask as fast as they can, unless they are about limits."""
 INSTANCES = "/api/v2/tasks/instances"
 GREETING = {
     "type": "object",
@@ -76,7 +84,7 @@ class ServedApi:
             database_url=database_url,
             port=free_port(),
             admin_password=SecretStr(PASSWORD),
-            **settings,
+            **{**OPEN, **settings},
         )
         self.stopped = asyncio.Event()
         self._stack = contextlib.AsyncExitStack()
@@ -101,16 +109,17 @@ class ServedApi:
         self.log = TaskLog(JetStreamStorage(self.nats))
         self.logs = LogStore(self.nats)
         self.running = Running(self.settings, self.stopped.set)
-        server = uvicorn.Server(
+        server = Server(
             uvicorn.Config(
                 build(self.running),
                 host="127.0.0.1",
                 port=self.settings.port,
-                http="httptools",
+                http=BoundedProtocol,
                 log_config=None,
                 access_log=False,
                 timeout_graceful_shutdown=2,
-            )
+            ),
+            self.running.stopping,
         )
         server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]  # pytest keeps its own
         serving = asyncio.create_task(server.serve())
@@ -127,9 +136,12 @@ class ServedApi:
         """A client of this API; without `auth` or `headers` a stranger."""
         return httpx2.AsyncClient(base_url=self.url, timeout=20.0, trust_env=False, **settings)
 
-    async def bearer(self, role: Role, *, days: float | None = None) -> httpx2.AsyncClient:
-        """A client with a new token of this role."""
-        token = await issue(Bucket(self.nats, subjects.ACCESS), role.value.lower(), role, days=days)
+    async def bearer(
+        self, role: Role, *, days: float | None = None, teams: frozenset[str] | None = None, name: str | None = None
+    ) -> httpx2.AsyncClient:
+        """A client with a new token of this role, and of these teams alone."""
+        bucket = Bucket(self.nats, subjects.ACCESS)
+        token = await issue(bucket, name or role.value.lower(), role, days=days, teams=teams)
         return await self._stack.enter_async_context(self.client(headers={"Authorization": f"Bearer {token}"}))
 
     async def create(self, body: dict[str, Any], **headers: str) -> dict[str, Any]:

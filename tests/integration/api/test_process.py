@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import stat
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -16,6 +17,7 @@ import pytest
 from tests.support.eventually import eventually
 from tests.support.nats_server import NatsServer
 from tests.support.process import free_port
+from tests.support.signed import Signed
 
 PASSWORD = "correct horse"
 
@@ -119,6 +121,54 @@ async def test_it_serves_and_stops_within_three_seconds(installation: tuple[Proc
         if child.returncode is None:
             child.kill()
         await child.communicate()
+
+
+async def test_a_key_pair_from_the_shell_signs(installation: tuple[Process, NatsServer], tmp_path: Path) -> None:
+    """`init` makes the key of secrets for its owner alone; the job seals with it and the server opens with it."""
+    process, _ = installation
+    assert (await process.run("init"))[0] == 0
+    key = tmp_path / "secrets.key"
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    before = key.read_bytes()
+    code, said, _ = await process.run("token", "ci", "--role", "TASK_MANAGER", "--team", "db", "--key-pair")
+    assert code == 0
+    made = json.loads(said)
+    assert (await process.run("init"))[0] == 0
+    assert key.read_bytes() == before
+    child = await process.start("serve")
+    try:
+        await eventually(process.ready, timeout=30, ignoring=(httpx2.HTTPError,))
+        async with process.client() as client:
+            me = await client.get("/api/v2/me", auth=Signed(made["access_key"], made["secret_key"]))
+            assert me.json()["data"]["teams"] == ["db"]
+    finally:
+        child.kill()
+        await child.communicate()
+    empty = {"OPSLEDGER_DATA_DIR": str(tmp_path / "empty")}
+    code, _, logged = await process.run("token", "ci", "--key-pair", **empty)
+    assert code == 1
+    assert "OPSLEDGER_SECRETS_KEY" in str(last_line(logged)["why"])
+    for wrong in ({"OPSLEDGER_SECRETS_KEY": "short"}, {"OPSLEDGER_SECRETS_KEY_FILE": str(tmp_path / "none")}):
+        code, _, logged = await process.run("serve", **wrong)
+        assert code == 1
+        assert "key of secrets" in str(last_line(logged)["why"])
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"OPSLEDGER_OIDC_ISSUER": "https://idp.example"},
+        {"OPSLEDGER_OIDC_JWKS_URL": "http://idp.example/keys"},
+        {"OPSLEDGER_OIDC_JWKS_URL": "file:///etc/passwd"},
+        {"OPSLEDGER_OIDC_ROLES": '{"ops": "KING"}'},
+        {"OPSLEDGER_RATE_PER_SECOND": "-1"},
+    ],
+)
+async def test_settings_of_access_that_make_no_sense_are_refused(tmp_path: Path, wrong: dict[str, str]) -> None:
+    """Exit code 2 and a line that says which, before anything is reached."""
+    code, _, said = await Process(tmp_path, "nats://127.0.0.1:9").run("serve", **wrong)
+    assert code == 2
+    assert "OIDC" in said or "RATE" in said
 
 
 async def test_a_log_that_has_forgotten_stops_it_with_its_own_code(installation: tuple[Process, NatsServer]) -> None:

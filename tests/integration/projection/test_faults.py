@@ -128,7 +128,7 @@ async def test_somebody_else_who_moves_the_checkpoint_is_noticed(world: World) -
         await world.seen()
         async with world.engine.begin() as connection:
             await connection.execute(text("DELETE FROM checkpoint"))
-            for table in ("tasks", "subtasks", "counts"):
+            for table in ("tasks", "subtasks", "counts", "audit"):
                 await connection.execute(text(f"DELETE FROM {table}"))
         await world.finish(2)
         await world.seen()

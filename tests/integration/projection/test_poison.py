@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.api.projection import fold
+from services.api.projection import fold, replay
 from services.api.projection.checkpoint import Checkpoint
 from services.api.projection.write import Unwritable
 from shared.log.fold import apply
@@ -158,7 +158,7 @@ async def test_a_commit_that_breaks_the_fold_is_set_aside(world: World, monkeypa
             raise ZeroDivisionError("a fault of ours")
         return apply(task, commit, seq, head)
 
-    monkeypatch.setattr(fold, "apply", broken)
+    monkeypatch.setattr(replay, "apply", broken)
     async with running(world.projector()):
         await world.finish(1)
         await world.create(2)

@@ -25,6 +25,7 @@ from shared.task.state import Actor
 from tests.support.eventually import eventually
 
 ANA = Actor("user", "ana", "rest")
+WORKER = Actor("executor", "executor-1@host")
 CARD = OperationCard(name="noop", abilities=Abilities(undo=True))
 WHO = cmd.Claimant("incarnation-1", "executor-1@host", Item(stamp="work-1", seq=1))
 
@@ -98,11 +99,12 @@ class World:
 
     async def claim(self, task_id: int, number: int) -> int:
         """Commit a claim; return its fence."""
-        return (await self.decide(task_id, cmd.Claim(number, WHO, now()))).seq
+        return (await self.decide(task_id, cmd.Claim(number, WHO, now()), by=WORKER)).seq
 
     async def settle(self, task_id: int, number: int, fence: int, outcome: cmd.Outcome | None = None) -> None:
         """Commit how a claimed subtask ended, well unless told."""
-        await self.decide(task_id, cmd.Settle(number, fence, outcome or cmd.Succeeded({"n": number}), now()))
+        done = outcome or cmd.Succeeded({"n": number})
+        await self.decide(task_id, cmd.Settle(number, fence, done, now()), by=WORKER)
 
     async def step(self, task_id: int, number: int, outcome: cmd.Outcome | None = None) -> None:
         """Claim a subtask and end it."""

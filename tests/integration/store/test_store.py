@@ -45,7 +45,7 @@ async def test_provisioning_is_idempotent(client: Client) -> None:
     buckets = {subjects.CATALOG, subjects.EXECUTORS, subjects.IDEMPOTENCY, subjects.ACCESS, subjects.CONNECTIONS}
     assert set(before) == (
         streams
-        | {f"KV_{name}" for name in (*buckets, subjects.SECRETS)}
+        | {f"KV_{name}" for name in (*buckets, subjects.SECRETS, subjects.REPLAYS)}
         | {f"OBJ_{subjects.RESULTS}", subjects.SET_ASIDE.upper()}
     )
 
@@ -146,6 +146,30 @@ async def test_a_bucket_keeps_creates_and_deletes(client: Client) -> None:
     assert await bucket.create("a.b/c", b"5")
 
 
+async def test_all_entries_are_all_of_them(client: Client) -> None:
+    """However many ask at once: a bucket that looked empty for a moment would shut everybody out."""
+    bucket = Bucket(client, subjects.ACCESS)
+    for number in range(120):
+        await bucket.put(f"user/{number}", b"%d" % number)
+    for _ in range(5):
+        found = await asyncio.gather(*(bucket.all() for _ in range(10)))
+        assert [len(entries) for entries in found] == [120] * 10
+
+
+async def test_an_entry_is_replaced_and_deleted_only_unchanged(client: Client) -> None:
+    """At the revision that was read; else nothing happens."""
+    bucket = Bucket(client, subjects.ACCESS)
+    first = await bucket.put("a", b"1")
+    second = await bucket.replace("a", b"2", first)
+    assert second is not None
+    assert await bucket.replace("a", b"3", first) is None
+    assert not await bucket.delete("a", first)
+    assert await bucket.get("a") == Entry("a", b"2", second)
+    assert await bucket.delete("a", second)
+    assert await bucket.replace("a", b"4", second) is None
+    assert await bucket.get("a") is None
+
+
 async def test_of_many_creators_one_wins(client: Client) -> None:
     """What two requests with one key rest on."""
     made = await asyncio.gather(*(Bucket(client, subjects.IDEMPOTENCY).create("k", b"%d" % n) for n in range(8)))
@@ -205,6 +229,24 @@ async def test_lost_lines_are_said_to_be_lost(client: Client) -> None:
         await logs.append(7, 1, b"line")
     with pytest.raises(LogsUnavailable):
         await logs.read(7, 1)
+
+
+async def test_other_clients_read_and_write_results_too(client: Client) -> None:
+    """It is an object store as NATS defines it, whoever writes: our reader reads the library's and the other way."""
+    store, results = await client.jetstream().object_store(subjects.RESULTS), Results(client)
+    reference = await results.put("9/1", b"y" * 300_000)
+    assert (await store.get("9/1")).data == b"y" * 300_000
+    await store.put("9/1", b"y" * 300_000)
+    assert await results.get(reference) == b"y" * 300_000
+    for _ in range(3):
+        await results.put("9/1", b"y" * 300_000)
+    state = (await api(client, f"STREAM.INFO.OBJ_{subjects.RESULTS}"))["state"]
+    assert state["bytes"] < 400_000
+    empty = await results.put("9/2", b"")
+    assert await results.get(empty) == b""
+    await store.delete("9/1")
+    with pytest.raises(ResultsUnavailable, match="no such object"):
+        await results.get(reference)
 
 
 async def test_a_result_is_what_was_stored(client: Client) -> None:

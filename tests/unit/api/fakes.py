@@ -27,26 +27,42 @@ class FakeBucket:
 
     def __init__(self) -> None:
         self.entries: dict[str, bytes] = {}
+        self.revisions: dict[str, int] = {}
+        self._last = 0
 
     async def get(self, key: str) -> Entry | None:
         """Look a key up."""
-        return Entry(key, self.entries[key], 1) if key in self.entries else None
+        return Entry(key, self.entries[key], self.revisions.get(key, 1)) if key in self.entries else None
 
     async def put(self, key: str, value: bytes) -> int:
         """Store a value."""
-        self.entries[key] = value
-        return 1
+        self._last += 1
+        self.entries[key], self.revisions[key] = value, self._last
+        return self._last
 
     async def create(self, key: str, value: bytes) -> bool:
         """Store a value unless the key is there."""
         if key in self.entries:
             return False
-        self.entries[key] = value
+        await self.put(key, value)
+        return True
+
+    async def replace(self, key: str, value: bytes, revision: int) -> int | None:
+        """Store a value if the key is still at this revision."""
+        return await self.put(key, value) if self.revisions.get(key, 1) == revision else None
+
+    async def delete(self, key: str, revision: int | None = None) -> bool:
+        """Delete a key, if it is still at this revision where one is given."""
+        if revision is not None and self.revisions.get(key, 1) != revision:
+            return False
+        self.entries.pop(key, None)
+        await self.put(key, b"")
+        del self.entries[key]
         return True
 
     async def all(self) -> list[Entry]:
         """Return every entry."""
-        return [Entry(key, value, 1) for key, value in self.entries.items()]
+        return [Entry(key, value, self.revisions.get(key, 1)) for key, value in self.entries.items()]
 
 
 class FakeQueue:

@@ -1,5 +1,6 @@
 """Who may do what: passwords, tokens, roles, and what is remembered of them."""
 
+import asyncio
 import base64
 from datetime import timedelta
 
@@ -18,6 +19,9 @@ from services.api.access import (
     new_token,
 )
 from services.api.credentials import Credentials
+from services.api.identity.secret_keys import SecretKeys, access_key
+from services.api.identity.vault import Vault
+from services.api.tokens import Tokens, Wanted
 from shared.runtime.clock import now
 from shared.store.kv import Entry
 from tests.unit.api.fakes import FakeBucket
@@ -120,6 +124,53 @@ async def test_a_verified_credential_is_remembered_for_a_minute(monkeypatch: pyt
     assert house.credentials.remembered(header) is not None
     clock[0] += 61
     assert house.credentials.remembered(header) is None
+
+
+async def test_one_credential_asked_for_often_at_once_is_checked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow hash for each of many first requests would hold everybody up."""
+    house = Gatehouse()
+    checks: list[str] = []
+    await house.store(UserRecord.of("ada", "secret", Role.ADMIN, now()))
+    slow = UserRecord.accepts
+
+    def counted(record: UserRecord, password: str) -> bool:
+        checks.append(record.name)
+        return slow(record, password)
+
+    monkeypatch.setattr(UserRecord, "accepts", counted)
+    found = await asyncio.gather(*(house.credentials.verify(basic("ada", "secret")) for _ in range(20)))
+    assert set(found) == {Principal(name="ada", role=Role.ADMIN)}
+    assert len(checks) == 1
+
+
+async def test_a_password_changed_while_it_is_checked_opens_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is it remembered."""
+    house = Gatehouse()
+    await house.store(UserRecord.of("ada", "old", Role.ADMIN, now()))
+    checking = asyncio.create_task(house.credentials.verify(basic("ada", "old")))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    await house.store(UserRecord.of("ada", "new", Role.ADMIN, now()))
+    assert await checking is None
+    assert house.credentials.recall(basic("ada", "old")) is None
+
+
+async def test_the_secret_key_of_a_living_token_is_found() -> None:
+    """By its access key; not of one that has expired, was revoked, or has no pair."""
+    bucket = FakeBucket()
+    keys = SecretKeys(bucket, Vault("k" * 32))  # type: ignore[arg-type]  # a bucket in memory
+    credentials = Credentials(bucket, keys)  # type: ignore[arg-type]  # likewise
+    tokens = Tokens(bucket, keys, credentials)  # type: ignore[arg-type]  # likewise
+    made = await tokens.issue(Wanted("ci", Role.TASK_MANAGER, teams=frozenset({"a"})), by="test")
+    access = access_key(made.record.id)
+    assert credentials.secret_of(access) == (made.secret_key, made.record.principal())
+    old = await tokens.issue(Wanted("ci", Role.TASK_MANAGER, now() - timedelta(seconds=1)), by="test")
+    bare = await tokens.issue(Wanted("ci", Role.TASK_MANAGER, key_pair=False), by="test")
+    for nobody in (access_key(old.record.id), access_key(bare.record.id), "olk_", "", made.record.id):
+        assert credentials.secret_of(nobody) is None
+    assert await tokens.revoke(made.record.id, by="test")
+    assert not await tokens.revoke(made.record.id, by="test")
+    assert credentials.secret_of(access) is None
 
 
 async def test_a_changed_record_is_forgotten_at_once() -> None:

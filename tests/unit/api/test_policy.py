@@ -10,8 +10,9 @@ from starlette.responses import Response
 from starlette.routing import Mount
 
 from services.api.access import Permission
+from services.api.failure import STATUSES, status_of
 from services.api.rest import openapi, routes, tasks
-from services.api.rest.errors import STATUSES, Problem, status_of
+from services.api.rest.errors import Problem
 from services.api.rest.policy import PUBLIC, needs, policy_of
 from shared.task.refusals import Refusal, VersionMismatch
 
@@ -45,11 +46,15 @@ def test_a_route_without_a_policy_cannot_be_added() -> None:
         app().add_api_route("/careless", careless)
 
 
+READS_BY_POST = frozenset({"/api/v1/tasks/instances/{task_id}/downloadDiagnosis"})
+"""OCP's own choice: it changes nothing."""
+
+
 def test_writes_need_more_than_reading() -> None:
     """No POST, PUT or DELETE is open to viewers."""
     for route in app().routes:
         methods = getattr(route, "methods", None) or set()
-        if methods & {"POST", "PUT", "PATCH", "DELETE"}:
+        if methods & {"POST", "PUT", "PATCH", "DELETE"} and getattr(route, "path", "") not in READS_BY_POST:
             endpoint = getattr(route, "endpoint", None)
             assert policy_of(endpoint) in ("operate", "manage", "administer")
 

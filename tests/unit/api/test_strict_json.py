@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.api.rest.strict_json import MAX_DEPTH, BadJson, loads
+from services.api.strict_json import MAX_DEPTH, BadJson, loads
 
 _INTEGERS = st.integers(min_value=-(2**63), max_value=2**63 - 1)
 _LEAVES = st.none() | st.booleans() | _INTEGERS | st.floats(allow_nan=False, allow_infinity=False) | st.text()

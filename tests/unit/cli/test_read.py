@@ -205,11 +205,34 @@ def test_logs_of_an_unknown_step(api: StandIn, cli: Cli) -> None:
     assert "its steps are: a" in ran.err
 
 
-def test_logs_follow_to_the_end_without_repeating(api: StandIn, cli: Cli) -> None:
-    """-f prints what is new, also what came with the last change, and ends with the task."""
-    running = task("RUNNING", step(1, "a", "RUNNING"))
-    api.pictures = [running, running, task("SUCCESSFUL", step(1, "a", "SUCCESSFUL"))]
-    growing = iter(["one\n", "one\ntwo\n", "one\ntwo\nthree\n"])
-    api.answers[f"{LOG}/70001/log"] = lambda _: {"log": next(growing)}
-    ran = cli("task", "logs", "7", "-f")
-    assert (ran.code, ran.out) == (0, "one\ntwo\nthree\n")
+def test_every_task_is_read_by_cursor(api: StandIn, cli: Cli) -> None:
+    """--all goes on from the cursor each page gives, until one gives none; jsonl writes as it reads."""
+    first = {"contents": [task("FAILED", id=9)], "page": {"totalPages": 2, "next": "c1"}}
+    pages = {None: first, "c1": {"contents": [task("FAILED", id=8)], "page": {"totalPages": 2}}}
+    api.answers[TASKS] = lambda query: pages[query.get("cursor", [None])[0]]
+    ran = cli("task", "list", "--all", "--where", "state:failed label:team=dba", "-o", "jsonl")
+    assert [json.loads(line)["id"] for line in ran.out.splitlines()] == [9, 8]
+    assert [query["label"] for _, query, *_ in api.sent("GET")] == [["team:dba"]] * 2
+    assert len(cli("task", "list", "--all").out.splitlines()) == 3
+
+
+def test_every_task_is_read_by_number_where_there_is_no_cursor(api: StandIn, cli: Cli) -> None:
+    """A list that gives none is read page by page."""
+    api.answers[TASKS] = lambda query: {"contents": [task(id=int(query["page"][0]))], "page": {"totalPages": 3}}
+    assert len(cli("task", "list", "--all", "-o", "jsonl").out.splitlines()) == 3
+
+
+def test_a_task_as_it_was(api: StandIn, cli: Cli) -> None:
+    """At a log position or a time; the head says that it is the past."""
+    api.pictures = [task("RUNNING", step(1, "a", "RUNNING"), at={"seq": 5, "time": at(2)})]
+    assert "as it was at log position 5" in cli("task", "show", "7", "--at", "5").out
+    assert api.asked[-1][2] == {"at": ["5"]}
+    cli("task", "show", "7", "--at", "2026-11-20T12:00:02Z")
+    assert api.asked[-1][2] == {"at": ["2026-11-20T12:00:02+00:00"]}
+    assert cli("task", "show", "7", "--at", "yesterday").code == 2
+
+
+def test_show_says_what_can_be_done_now(api: StandIn, cli: Cli) -> None:
+    """The words of the commands that are legal."""
+    api.pictures = [task("FAILED", step(1, "a", "FAILED"), allowed=["retry", "skip"])]
+    assert "allowed  retry, skip\n" in cli("task", "show", "7").out

@@ -5,6 +5,7 @@
 
 from alembic import context
 
+from services.api.projection import audit_table  # noqa: F401  one of the tables
 from services.api.projection.tables import metadata
 
 connection = context.config.attributes["connection"]

@@ -1,0 +1,137 @@
+"""Who is let in, and how fast: verifies the credential of a request, and keeps to the limits on asking and on failing.
+
+A signed request's body is read here, bounded, because the signature covers it; the route reads it again from memory.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.requests import Request
+from starlette.types import Message, Receive, Scope
+
+from services.api.access import Principal
+from services.api.credentials import Credentials
+from services.api.identity import signing
+from services.api.identity.limits import Pace, network
+from services.api.identity.replay import Replays
+from services.api.rest import exchange
+from services.api.rest.body import read_bytes
+from services.api.rest.errors import Problem
+from shared.runtime.clock import now
+
+_SIGNED = signing.SCHEME.lower() + " "
+
+
+class Admission:
+    """The door. One per process. A pace whose rate is 0 limits nobody."""
+
+    def __init__(self, credentials: Credentials, replays: Replays, pace: Pace, failures: Pace) -> None:
+        self._credentials = credentials
+        self._replays = replays
+        self._pace = pace if pace.rate > 0 else None
+        self._failures = failures if failures.rate > 0 else None
+        self._limit = (b"ratelimit-limit", str(int(pace.burst)).encode())
+
+    async def enter(self, scope: Scope, receive: Receive) -> Receive:
+        """Put whoever asks into the request's exchange; return where its body is to be read from.
+
+        Raises `Problem`: 429, and for signed requests 400 and 413; `BucketUnavailable`.
+        """
+        header, about = authorization(scope), exchange.of(scope)
+        if header is None:
+            return receive
+        if header[: len(_SIGNED)].lower() == _SIGNED:
+            receive = await self._signed(scope, receive, header, about)
+        else:
+            kept = self._credentials.recall(header)
+            if kept is not None:
+                about.principal = kept[1]
+            else:
+                async with self._attempt(scope, about):
+                    about.principal = await self._credentials.verify(header)
+            about.again = lambda: self._credentials.verify(header)
+        if about.principal is not None and self._pace is not None:
+            self._count(about, about.principal, self._pace)
+        return receive
+
+    async def password_is(self, scope: Scope, name: str, password: str) -> bool:
+        """Whether this is the user's password; a wrong one counts as a failure to log in. Raises 429."""
+        address = network((scope.get("client") or ("",))[0])
+        self._take(address)
+        if not await self._credentials.password_is(name, password):
+            return False
+        self._give_back(address)
+        return True
+
+    def _count(self, about: exchange.Exchange, principal: Principal, pace: Pace) -> None:
+        left = pace.take(principal.name)
+        about.limits = [
+            self._limit,
+            (b"ratelimit-remaining", b"%d" % max(0, int(left))),
+            (b"ratelimit-reset", b"%d" % pace.reset(left)),
+        ]
+        if left < 0:
+            message = f"Too many requests: {pace.rate:g} a second, {int(pace.burst)} at once."
+            raise Problem(429, 0, message, headers={"Retry-After": str(pace.wait(left))})
+
+    @asynccontextmanager
+    async def _attempt(self, scope: Scope, about: exchange.Exchange) -> AsyncIterator[None]:
+        """Count an attempt as failed from its beginning on, unless somebody is found. Raises 429 after too many."""
+        address = network((scope.get("client") or ("",))[0])
+        self._take(address)
+        yield
+        if about.principal is not None:
+            self._give_back(address)
+
+    def _take(self, address: str) -> None:
+        if self._failures is not None and (left := self._failures.take(address)) < 0:
+            wait = str(self._failures.wait(left))
+            raise Problem(429, 0, "Too many failed logins from this address.", headers={"Retry-After": wait})
+
+    def _give_back(self, address: str) -> None:
+        if self._failures is not None:
+            self._failures.give_back(address)
+
+    async def _signed(self, scope: Scope, receive: Receive, header: str, about: exchange.Exchange) -> Receive:
+        """Verify a signature: what costs nothing first, then what needs the body, then what needs the store.
+
+        Unlike passwords, signatures are verified every time, many at once: only those that fail are counted.
+        """
+        address = network((scope.get("client") or ("",))[0])
+        self._take(address)
+        self._give_back(address)
+        claimed = signing.claimed(header)
+        found = self._credentials.secret_of(claimed.access_key) if claimed is not None else None
+        path, query = scope["raw_path"].decode("latin-1"), scope["query_string"].decode("latin-1")
+        request = signing.Signed(scope["method"], path, query, scope["headers"])
+        if claimed is not None and found is not None and request.fresh(now()):
+            body = await read_bytes(Request(scope, receive))
+            receive, text = _again(body, receive), request.text(body)
+            right = text is not None and signing.matches(found[0], text, claimed.signature)
+            if right and await self._replays.first(scope["method"], claimed):
+                about.principal = found[1]
+                about.again = lambda: self._owner(claimed.access_key)
+                return receive
+        if self._failures is not None:
+            self._failures.take(address)
+        return receive
+
+    async def _owner(self, access_key: str) -> Principal | None:
+        found = self._credentials.secret_of(access_key)
+        return found[1] if found is not None else None
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """Return a receiver that gives the body, which was read already, and then what else comes."""
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def received() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return received
+
+
+def authorization(scope: Scope) -> str | None:
+    """Return the credential, None when there is none, or more than one."""
+    found = [value for name, value in scope["headers"] if name == b"authorization"]
+    return found[0].decode("latin-1") if len(found) == 1 else None
