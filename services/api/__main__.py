@@ -41,7 +41,7 @@ from shared.store.kv import Bucket
 
 EXIT_FAILED, EXIT_USAGE, EXIT_REGRESSION = 1, 2, 3
 STOP_SECONDS = 2
-PLAIN = frozenset({"BadKey", "CannotStart", "NoVault", "ProvisionFailed", "TimeoutError"})
+PLAIN = frozenset({"BadKey", "CannotStart", "NoVault", "ProvisionFailed", "TimeoutError", "TrigramsMissing"})
 """Errors whose message says what to do, so that a trace would only hide it."""
 
 

@@ -2,18 +2,22 @@
 
 import asyncio
 
+import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Column, Connection, MetaData, Table, inspect
+from sqlalchemy import URL, Column, Connection, MetaData, Table, inspect, text
 
 from benchmarks import folded, samples
 from services.api.projection.engine import engine_for
 from services.api.projection.migrate import _config, pending, upgrade
+from services.api.projection.migrations.trigrams import OFF, TrigramsMissing
 from services.api.projection.project import row_of, subtask_row
-from services.api.projection.reads import Filter, Reads
+from services.api.projection.reads import Filter, Reads, Thing
 from services.api.projection.tables import SEARCH_COLUMNS, metadata, subtasks
 from services.api.projection.tables import tasks as table
+from tests.integration.projection.crowd import Crowd
+from tests.support import postgres
 
 
 def _of_trigrams(name: str | None) -> bool:
@@ -68,6 +72,34 @@ async def test_the_release_before_keeps_its_tasks(database_url: str) -> None:
     page = await Reads(engine).tasks(Filter(text=told[7].params["ticket"]))
     assert 7 in {task.id for task in page.contents}
     await engine.dispose()
+
+
+async def test_a_database_without_trigrams_says_so_and_can_do_without(postgres_url: URL) -> None:
+    """Who may not make pg_trgm is told what to do; told to go without, search gives the same, only slower."""
+    with postgres.fresh_database(postgres_url) as url:
+        admin, role = engine_for(url), f"poor_{url.database}"
+        poor = url.set(username=role, password="poor").render_as_string(hide_password=False)
+        async with admin.begin() as connection:
+            await connection.execute(text(f"CREATE ROLE {role} LOGIN PASSWORD 'poor'"))
+            await connection.execute(text(f"GRANT ALL ON SCHEMA public TO {role}"))
+        try:
+            with pytest.raises(TrigramsMissing, match="CREATE EXTENSION pg_trgm"):
+                await upgrade(poor)
+            async with admin.begin() as connection:
+                await connection.execute(text(f"ALTER DATABASE {url.database} SET {OFF} = off"))
+            await upgrade(poor)
+            crowd = Crowd(engine_for(poor))
+            await crowd.open(60)
+            for where in Filter(name="back"), Filter(text="ärger 100%"), Filter(things=(Thing("host", name="db"),)):
+                page = await crowd.reads.tasks(where, size=100)
+                assert {task.id for task in page.contents} == crowd.fitting(where)
+            await crowd.close()
+            await crowd.engine.dispose()
+        finally:
+            async with admin.begin() as connection:
+                await connection.execute(text(f"DROP OWNED BY {role} CASCADE"))
+                await connection.execute(text(f"DROP ROLE {role}"))
+            await admin.dispose()
 
 
 async def test_migrating_is_idempotent_and_one_at_a_time(database_url: str) -> None:

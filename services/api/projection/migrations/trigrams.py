@@ -40,7 +40,7 @@ _LISTED: Final = {"listed": "OLD.deleted <> NEW.deleted", "changed": "OLD.delete
 
 
 class TrigramsMissing(Exception):  # noqa: N818  a fact about the database
-    """PostgreSQL has no pg_trgm and may not make it; says what to do."""
+    """The database cannot search by trigrams; says what to do."""
 
 
 def make_trigrams() -> None:
@@ -56,10 +56,13 @@ def _sqlite() -> None:
     for table, columns in TABLES.items():
         mine, view = ", ".join(columns), ", ".join(f"{theirs} AS {own}" for own, theirs in columns.items())
         op.execute(f"CREATE VIEW {table}_listed AS SELECT id, {view} FROM tasks WHERE NOT deleted")  # noqa: S608
-        op.execute(
-            f"CREATE VIRTUAL TABLE {table} USING fts5({mine}, content='{table}_listed', content_rowid='id', "
-            "columnsize=0, tokenize='trigram case_sensitive 1')"
-        )
+        try:
+            op.execute(
+                f"CREATE VIRTUAL TABLE {table} USING fts5({mine}, content='{table}_listed', content_rowid='id', "
+                "columnsize=0, tokenize='trigram case_sensitive 1')"
+            )
+        except sa.exc.OperationalError as error:
+            raise TrigramsMissing(f"Search needs SQLite 3.34 or newer with FTS5: {error.orig}.") from error
         op.execute(f"INSERT INTO {table}({table}) VALUES ('rebuild')")  # noqa: S608
         old, new = (", ".join(f"{row}.{theirs}" for theirs in columns.values()) for row in ("OLD", "NEW"))
         forget += f"INSERT INTO {table}({table}, rowid, {mine}) SELECT 'delete', OLD.id, {old} WHERE NOT OLD.deleted; "
