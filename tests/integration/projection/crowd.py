@@ -17,6 +17,7 @@ from services.api.projection.writer import writer_for
 from shared.task.events import ObjectRef
 from shared.task.state import Actor, Task, TaskState
 
+MANY = 300
 NAMES = ("Backup", "backup", "BACK", "Ärger", "straße", "100%", "a_b", "x'y", 'say "hi"', "db", "日本語の", "o\\k", "É")
 TYPES, PEOPLE, KINDS = (
     ("plan", "host.inspect", "backup.run"),
