@@ -6,7 +6,19 @@ from typing import Any
 
 from shared.runtime.logging import get
 
+INSIST_SECONDS = 1.0
+
 log = get(__name__)
+
+
+async def ended(*jobs: asyncio.Task[None]) -> None:
+    """Cancel jobs until they have ended: a library may swallow one cancellation (`wait_for` of Python 3.11)."""
+    pending = {job for job in jobs if not job.done()}
+    while pending:
+        for job in pending:
+            job.cancel()
+        _, pending = await asyncio.wait(pending, timeout=INSIST_SECONDS)
+    await asyncio.gather(*jobs, return_exceptions=True)
 
 
 class Background:
@@ -30,9 +42,7 @@ class Background:
     async def stop(self) -> None:
         """Cancel every job and wait for it."""
         self._stopping = True
-        for job in self._jobs:
-            job.cancel()
-        await asyncio.gather(*self._jobs, return_exceptions=True)
+        await ended(*self._jobs)
 
     def _over(self, job: asyncio.Task[None]) -> None:
         if self._stopping:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from services.api.background import ended
 from shared.runtime.logging import get
 from shared.store.kv import Bucket, BucketUnavailable, Entry
 
@@ -24,5 +25,4 @@ async def follow(bucket: Bucket, seen: Callable[[Entry], Awaitable[None]], load:
             except BucketUnavailable as problem:
                 log.warning("mirror not refreshed", why=str(problem))
     finally:
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
+        await ended(watching)

@@ -1,6 +1,6 @@
 """The AsyncAPI document of the API service, drawn by FastStream from the endpoints as they are declared here.
 
-The broker behind it is never connected: commands are pulled by our own loop (decision 7), and answers, nudges and
+The broker behind it is never connected: commands are pulled by our own loop (decision 9), and answers, nudges and
 status events go out beside FastStream, so this is where all of them are described. What FastStream cannot say (headers
 of messages, where answers go) is added afterwards. `make docs` writes the checked-in copy anew.
 """

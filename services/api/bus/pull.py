@@ -1,7 +1,7 @@
 """The intake's pull loop: asks for as many commands as there are free slots, hands each over, and heals by itself.
 
 FastStream's pull subscriber is not used: while NATS was away it started its loop anew thousands of times a second, it
-says nothing when the consumer is gone, and it prefetches (decision 7). Knows nothing of what a command means.
+says nothing when the consumer is gone, and it prefetches (decision 9). Knows nothing of what a command means.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
 """One page of a list, and how many tasks there are, without ever reading a million rows for it.
 
-If one condition leaves at most `GATHERED` tasks, by its own index, these are gathered, asked for the rest, sorted and
+If one condition leaves at most `COUNT_ROWS` tasks, by its own index, these are gathered, asked the rest, sorted and
 counted: exact. Otherwise every condition leaves many, so the list is walked in its own order and the page is full soon;
-such a list is counted as far as `COUNT_LIMIT` tasks, among at most `COUNT_ROWS` that fit one condition.
+such a list is counted as far as `COUNT_LIMIT` tasks, among the `COUNT_ROWS` that one condition lists first.
 """
 
 import json
@@ -76,8 +76,7 @@ class Listing:
                 return await self._among(self._given(ids), dear)
             some = self._given(ids), dear
         assert some is not None  # noqa: S101  each condition is dear, or was asked for its size
-        total, keys = await self._count(*some), await self._walk.find()
-        return Found(keys, max(total, place.skipped + len(keys)), exact=False)
+        return await self._walked(await self._count(*some))
 
     async def _sizes(self) -> dict[Condition, int]:
         """Return how many tasks each condition leaves, up to `COUNT_ROWS`; the dear ones are not asked."""
@@ -129,9 +128,9 @@ class Listing:
         return select(func.unnest(cast(ids, ARRAY(BigInteger))).label("id")).subquery()
 
     async def _among(self, ids: Subquery, source: Condition) -> Found:
-        """Return the page of those of the ids that fit every condition."""
+        """Return the page of those of the ids that fit every condition; if these are many after all, walk."""
         place, sorted_by = self._place, self._place.order.column
-        fitting = select(ids.c.id).where(*self._rest(ids.c.id, source)).subquery()
+        fitting = select(ids.c.id).where(*self._rest(ids.c.id, source)).limit(COUNT_LIMIT + 1).subquery()
         if place.order.by_id:
             every = select(fitting.c.id, fitting.c.id.label("key"), func.count().over().label("n"))
         else:
@@ -143,9 +142,17 @@ class Listing:
         query = query.order_by(*([key.is_(None)] if place.order.nullable else []), *place.by(key, task_id))
         rows = (await self._connection.execute(query.limit(place.limit).offset(place.skipped))).all()
         if rows:
-            return Found([(row.id, row.key) for row in rows], rows[0].n, exact=True)
-        total = (await self._connection.execute(select(func.count()).select_from(fitting))).scalar_one()
-        return Found([], total, exact=True)
+            total = rows[0].n
+        else:
+            total = (await self._connection.execute(select(func.count()).select_from(fitting))).scalar_one()
+        if total > COUNT_LIMIT:
+            return await self._walked(COUNT_LIMIT)
+        return Found([(row.id, row.key) for row in rows], total, exact=True)
+
+    async def _walked(self, total: int) -> Found:
+        """Return the page by a walk; there are at least so many tasks, and those that it shows."""
+        keys = await self._walk.find()
+        return Found(keys, max(total, self._place.skipped + len(keys)), exact=False)
 
     def _rest(self, task_id: ColumnElement[int], source: Condition) -> list[ColumnElement[bool]]:
         """Return what an id that this condition's sources list is still asked."""

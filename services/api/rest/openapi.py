@@ -161,8 +161,11 @@ LIST: Final = [
     {**_texts("label", "key:value; of several all must be there."), "explode": True},
     _text("text", "Words that all occur in the task's name, its object's, or its parameters."),
     _query("parent", {**_INT, "minimum": 1}, "Tasks that this task created."),
-    {**_query("ids", {"type": "array", "items": {**_INT, "minimum": 0}, "maxItems": 100}, "These tasks."),
-     "style": "form", "explode": False},
+    {
+        **_query("ids", {"type": "array", "items": {**_INT, "minimum": 0}, "maxItems": 100}, "These tasks."),
+        "style": "form",
+        "explode": False,
+    },
     _time("createdFrom", "Created at this time or later; with its zone."),
     _time("createdTo", "Created before this time."),
     _query("since", {"type": "string", "pattern": AGO}, "Created so long ago at most: 90s, 30m, 2h, 7d, 4w."),
@@ -172,8 +175,11 @@ LIST: Final = [
     _query("page", {"type": "integer", "minimum": 1, "maximum": 1_000_000, "default": 1}, "From 1."),
     _query("size", {"type": "integer", "minimum": 1, "maximum": 2000, "default": 10}, "Tasks a page."),
     _query("sort", {"type": "string", "pattern": f"^(({_SORTS})(,(asc|desc))?)?$", "default": "id,desc"}, "Order."),
-    _query("cursor", {"type": "string", "maxLength": 4096}, "The `page.next` of a list: what comes behind it. "
-           "It says sort and page, whatever `page` is."),
+    _query(
+        "cursor",
+        {"type": "string", "maxLength": 4096},
+        "The `page.next` of a list: what comes behind it. It says sort and page, whatever `page` is.",
+    ),
     MIN_SEQ,
 ]
 PAGING: Final = [one for one in LIST if one["name"] in {"page", "size"}]

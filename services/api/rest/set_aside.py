@@ -127,7 +127,7 @@ def _of_log(row: SetAside) -> dict[str, Any]:
 
 def _seq(request: Request) -> int:
     given = request.path_params["seq"]
-    if not (given.isascii() and given.isdigit() and 1 <= len(given) <= 18):
+    if not (given.isascii() and given.isdigit() and len(given) <= 18 and int(given) > 0):
         raise _missing(request)
     return int(given)
 

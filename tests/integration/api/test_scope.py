@@ -186,8 +186,8 @@ async def test_counts_are_of_ones_own_teams(tenants: Tenants) -> None:
 
 async def test_a_key_of_the_same_name_in_another_team_gives_nothing_away(tenants: Tenants) -> None:
     """Keys belong to a name; what the name's other team made with one stays hidden."""
-    here = await tenants.api.bearer(Role.TASK_MANAGER, teams=frozenset({"a"}), name="twin")
-    there = await tenants.api.bearer(Role.TASK_MANAGER, teams=frozenset({"b"}), name="twin")
+    here = await tenants.api.bearer(Role.TASK_MANAGER, teams=frozenset({"x"}), name="twin")
+    there = await tenants.api.bearer(Role.TASK_MANAGER, teams=frozenset({"y"}), name="twin")
     key = {"Idempotency-Key": "twins"}
     assert (await here.post(INSTANCES, json=plan(), headers=key)).status_code == 201
     error = refused(await there.post(INSTANCES, json=plan(), headers=key), 409, 4011)

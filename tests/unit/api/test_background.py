@@ -1,6 +1,7 @@
 """What runs beside requests: jobs whose end ends the process, the view's progress, status events that never wait."""
 
 import asyncio
+import contextlib
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -110,3 +111,18 @@ async def test_status_events_never_hold_the_projector_up() -> None:
     status.applied(1, [applied()] * (BUFFER + 10))
     status.applied(2, [applied()])
     assert status.dropped == 11
+
+
+async def test_a_job_that_swallows_a_cancellation_is_cancelled_again() -> None:
+    """A library that loses one does not keep the process from stopping."""
+
+    async def stubborn() -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+        await asyncio.sleep(60)
+
+    background = Background(lambda name, error: None)
+    background.keep(stubborn(), "stubborn")
+    await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        await background.stop()
