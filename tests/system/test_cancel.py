@@ -312,7 +312,9 @@ def test_racing_with_the_end(rest: Rest) -> None:
     aim, rounds = 0.1, 0
     while rounds < 200 and min(outcomes[word] for word in RACE) < 3:
         rounds += 1
-        task_id = running(rest, plan(wait("a", 0.15)))
+        task_id = int(rest.create(plan(wait("a", 0.15)))["id"])
+        begun = ("RUNNING", "SUCCESSFUL")  # on a busy machine it may be over when it is seen to run
+        eventually_sync(lambda: status(rest, task_id, 1) in begun, timeout=20, what="the subtask runs")  # noqa: B023
         threading.Event().wait(max(0.0, aim))
         label = f"race-{rounds}"
         asked = time.monotonic()

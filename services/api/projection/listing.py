@@ -8,9 +8,11 @@ such a list is counted as far as `COUNT_LIMIT` tasks, among the `COUNT_ROWS` tha
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    FromClause,
     Subquery,
     cast,
     column,
@@ -20,11 +22,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.util import ClauseAdapter
 from sqlalchemy.types import BigInteger
 
 from services.api.projection.page import Place
 from services.api.projection.search import Condition, Filter, conditions
-from services.api.projection.tables import counts, tasks
+from services.api.projection.tables import LISTED, counts, tasks
 from services.api.projection.walk import Keys, Walk
 from shared.task.state import TaskState
 
@@ -32,6 +35,9 @@ COUNT_LIMIT = 10_000
 """Totals beyond this are not counted out, unless they are maintained."""
 COUNT_ROWS = 30_000
 """So many rows are looked at for what no index answers: which of the tasks that fit one condition fit the others."""
+SAMPLE, NEWEST = 2_500, 1_000
+SURE = 6
+"""How many rows a sample takes, and of how many of the newest; how many times the limit it must speak for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +62,6 @@ class Listing:
 
     async def find(self) -> Found:
         """Return the page and the total. Raises `ViewUnavailable`."""
-        place = self._place
         if self._where.counted or not self._conditions:
             total = await maintained(self._connection, self._where)
             return Found(await self._walk.find(), total, exact=True)
@@ -64,14 +69,22 @@ class Listing:
         least = min(sizes, key=lambda condition: sizes[condition], default=None)
         most = COUNT_LIMIT if len(self._conditions) == 1 else COUNT_ROWS
         if least is not None and sizes[least] <= most:
-            if self._conditions == [least] and least.ordered and place.order.by_id:
+            if self._conditions == [least] and least.ordered and self._place.order.by_id:
                 return Found(await self._walk.find(), sizes[least], exact=True)
             return await self._among(self._listed(least, most), least)
+        return await self._search(least, most)
+
+    async def _search(self, least: Condition | None, most: int) -> Found:
+        """Return the page and the total when only words may leave few tasks."""
+        if self._conditions == [least] or await self._abundant():
+            return await self._walked(COUNT_LIMIT)
         some = (self._listed(least, COUNT_ROWS), least) if least is not None else None
         for dear in (condition for condition in self._conditions if condition.dear):
+            if most > COUNT_LIMIT and await self._many_at_once(dear):
+                return await self._walked(COUNT_LIMIT)
             ids = await self._ids(dear, most)
             if len(ids) <= most:
-                if self._conditions == [dear] and dear.exact and place.order.by_id:
+                if self._conditions == [dear] and dear.exact and self._place.order.by_id:
                     return self._cut(ids)
                 return await self._among(self._given(ids), dear)
             some = self._given(ids), dear
@@ -89,6 +102,38 @@ class Listing:
         ]
         row = (await self._connection.execute(select(*every))).one()
         return dict(zip(asked, row, strict=True))
+
+    async def _many_at_once(self, dear: Condition) -> bool:
+        """Return whether the first tasks that SQLite's trigrams list, which it does one by one, are already too many."""
+        if self._dialect != "sqlite":
+            return False
+        ids = await self._ids(dear, COUNT_LIMIT)
+        return len(ids) > COUNT_LIMIT and await self._count(self._given(ids), dear) == COUNT_LIMIT
+
+    async def _abundant(self) -> bool:
+        """Return whether a sample leaves no doubt that there are more tasks than are counted.
+
+        PostgreSQL's trigrams list all matches or none, but it takes random pages of a table for little. The sample must
+        hold several times what it would if there were `COUNT_LIMIT`, wherever these lie. It is taken when it may.
+        """
+        if self._dialect != "postgresql":
+            return False
+        every = await maintained(self._connection, Filter())
+        share = SURE * COUNT_LIMIT / max(every, 1)
+        if share > 1:
+            return False
+        newest = select(tasks).where(LISTED).order_by(tasks.c.id.desc()).limit(NEWEST).subquery()
+        if await self._fitting(newest) < share * NEWEST:
+            return False
+        sample = tasks.tablesample(func.system(min(100.0, 100 * SAMPLE / every)))
+        return await self._fitting(sample, LISTED) >= share * SAMPLE
+
+    async def _fitting(self, some: FromClause, *also: Any) -> int:
+        """Return how many of these rows, which have the columns of `tasks`, fit every condition."""
+        adapted = ClauseAdapter(some)
+        fits = [adapted.traverse(condition.fits) for condition in self._conditions]
+        found = select(func.count()).select_from(some).where(*also, *fits)
+        return int((await self._connection.execute(found)).scalar_one())
 
     # ---- gathering -----------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from nats.aio.client import Client
 from pydantic import SecretStr
 
 from services.api import provision
-from services.api.access import Role
+from services.api.access import Role, id_of_token
 from services.api.app import Running, build
 from services.api.rest.schemas import Failure
 from services.api.rest.wire import BoundedProtocol
@@ -36,6 +36,7 @@ from shared.task import commands as cmd
 from shared.task.decide import decide
 from shared.task.events import Item
 from shared.task.plan import OperationCard, TypeCard
+from tests.support.eventually import eventually
 from tests.support.process import free_port
 
 PASSWORD = "correct horse"
@@ -109,9 +110,10 @@ class ServedApi:
         self.log = TaskLog(JetStreamStorage(self.nats))
         self.logs = LogStore(self.nats)
         self.running = Running(self.settings, self.stopped.set)
+        self.gate: Any = build(self.running)
         server = Server(
             uvicorn.Config(
-                build(self.running),
+                self.gate,
                 host="127.0.0.1",
                 port=self.settings.port,
                 http=BoundedProtocol,
@@ -139,9 +141,11 @@ class ServedApi:
     async def bearer(
         self, role: Role, *, days: float | None = None, teams: frozenset[str] | None = None, name: str | None = None
     ) -> httpx2.AsyncClient:
-        """A client with a new token of this role, and of these teams alone."""
+        """A client with a new token of this role, and of these teams alone, that the API has heard of."""
         bucket = Bucket(self.nats, subjects.ACCESS)
         token = await issue(bucket, name or role.value.lower(), role, days=days, teams=teams)
+        _, credentials = self.gate._door()
+        await eventually(lambda: id_of_token(token) in credentials.tokens)
         return await self._stack.enter_async_context(self.client(headers={"Authorization": f"Bearer {token}"}))
 
     async def create(self, body: dict[str, Any], **headers: str) -> dict[str, Any]:

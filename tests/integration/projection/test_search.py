@@ -49,6 +49,8 @@ def plan(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
     if request.param == "walked":
         monkeypatch.setattr(listing, "COUNT_LIMIT", 5)
         monkeypatch.setattr(listing, "COUNT_ROWS", 12)
+        monkeypatch.setattr(listing, "SAMPLE", 60)
+        monkeypatch.setattr(listing, "NEWEST", 30)
     return str(request.param)
 
 
