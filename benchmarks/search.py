@@ -2,7 +2,7 @@
 
 Fills each database (`load.py`), then asks each question of `questions.py` many times, each time with other words. A
 time is that of the whole read, page, total and the subtasks a page shows, without HTTP. Ends with one line of JSON:
-milliseconds, the 50th and 95th of a hundred.
+milliseconds at the 50th and the 95th of a hundred.
 """
 
 import argparse

@@ -104,7 +104,7 @@ class Listing:
         return dict(zip(asked, row, strict=True))
 
     async def _many_at_once(self, dear: Condition) -> bool:
-        """Return whether the first tasks that SQLite's trigrams list, which it does one by one, are already too many."""
+        """Return whether the first tasks that trigrams list are too many; SQLite lists them one by one."""
         if self._dialect != "sqlite":
             return False
         ids = await self._ids(dear, COUNT_LIMIT)
