@@ -52,8 +52,8 @@ docs: .venv/ready ## write the generated documents anew
 	@$(BIN)/python -m services.api asyncapi > docs/asyncapi.json
 
 lock: ## pin the newest versions into requirements/, with hashes and without addresses
-	@VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --upgrade pyproject.toml --extra api --extra executor --extra postgres --python-version 3.11 -o requirements/run.txt
-	@VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --upgrade --group dev --extra api --extra executor --extra postgres --extra embedded pyproject.toml --python-version 3.11 -o requirements/dev.txt
+	@VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --upgrade pyproject.toml --extra api --extra executor --extra postgres --extra sql-postgresql --extra sql-mysql --python-version 3.11 -o requirements/run.txt
+	@VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --upgrade --group dev --extra api --extra executor --extra postgres --extra sql-postgresql --extra sql-mysql --extra embedded pyproject.toml --python-version 3.11 -o requirements/dev.txt
 	@echo "uv==$$($(BIN)/uv --version | cut -d' ' -f2)" | VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 - -o requirements/uv.txt
 
 clean: ## remove .venv and caches

@@ -18,6 +18,7 @@ class Greet(Operation[GreetParams]):
 
 from services.executor.operations.contract import (
     Cancelled,
+    Connection,
     Context,
     ExecutorPolicy,
     Exit,
@@ -26,6 +27,7 @@ from services.executor.operations.contract import (
     Operation,
     Params,
     PermanentFault,
+    Secret,
     TransientFault,
 )
 from services.executor.task_types.contract import TaskType, task_type
@@ -33,6 +35,7 @@ from shared.task.plan import Plan, RetryPolicy, SubtaskPlan, UndoPlan
 
 __all__ = [
     "Cancelled",
+    "Connection",
     "Context",
     "ExecutorPolicy",
     "Exit",
@@ -43,6 +46,7 @@ __all__ = [
     "PermanentFault",
     "Plan",
     "RetryPolicy",
+    "Secret",
     "SubtaskPlan",
     "TaskType",
     "TransientFault",

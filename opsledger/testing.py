@@ -13,7 +13,8 @@ is used.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -23,7 +24,7 @@ import pytest
 if TYPE_CHECKING:
     import asyncio
 
-    from services.executor.operations.contract import Context, ExecutorPolicy, Operation
+    from services.executor.operations.contract import Connection, Context, ExecutorPolicy, Operation
 
 
 @dataclass(frozen=True)
@@ -37,13 +38,14 @@ class Line:
 
 @dataclass
 class Ran:
-    """What an attempt gave: its output, what it logged, its progress, its result files."""
+    """What an attempt gave: its output, what it logged, its progress, its result files, and the secrets there were."""
 
     output: Any = None
     lines: list[Line] = field(default_factory=list)
     batches: list[bytes] = field(default_factory=list)
     progress: list[tuple[float, str]] = field(default_factory=list)
     results: dict[str, bytes] = field(default_factory=dict)
+    secrets: dict[str, str] = field(default_factory=dict)
 
     @property
     def log(self) -> list[str]:
@@ -62,7 +64,30 @@ class Ran:
         import hashlib  # noqa: PLC0415 - a plugin imports late
 
         self.results[name] = data
-        return {"name": name, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        return {"object": name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+
+    @asynccontextmanager
+    async def writer(self, name: str) -> AsyncIterator[_ResultFile]:
+        """Store a result file piece by piece; one that was not finished is not there."""
+        file = _ResultFile()
+        yield file
+        file.reference = await self.put(name, bytes(file.content))
+
+    async def read(self, reference: Mapping[str, Any]) -> AsyncIterator[bytes]:
+        """Give a result file back."""
+        yield self.results[str(reference["object"])]
+
+
+@dataclass
+class _ResultFile:
+    """A result file being written."""
+
+    content: bytearray = field(default_factory=bytearray)
+    reference: dict[str, Any] = field(default_factory=dict)
+
+    async def write(self, data: bytes) -> None:
+        """Add bytes."""
+        self.content += data
 
 
 class RunOperation(Protocol):
@@ -78,6 +103,7 @@ class RunOperation(Protocol):
         upstreams: Mapping[str, Any] | None = None,
         policy: ExecutorPolicy | None = None,
         secrets: Mapping[str, str] | None = None,
+        connections: Mapping[str, Connection] | None = None,
         cancelled: asyncio.Event | None = None,
         generation: int = 1,
         attempt: int = 1,
@@ -107,6 +133,7 @@ def run_operation(operation_files: Path) -> RunOperation:
         upstreams: Mapping[str, Any] | None = None,
         policy: ExecutorPolicy | None = None,
         secrets: Mapping[str, str] | None = None,
+        connections: Mapping[str, Connection] | None = None,
         cancelled: asyncio.Event | None = None,
         generation: int = 1,
         attempt: int = 1,
@@ -117,7 +144,9 @@ def run_operation(operation_files: Path) -> RunOperation:
         from services.executor.output import Output  # noqa: PLC0415
 
         ran = into if into is not None else Ran()
-        context = _context(ran, operation_files, phase, generation, attempt, policy, secrets, cancelled, upstreams)
+        context = _context(
+            ran, operation_files, phase, generation, attempt, policy, secrets, connections, cancelled, upstreams
+        )
         checked = operation.parse(params or {})
         try:
             if phase == "undo":
@@ -142,6 +171,7 @@ def _context(
     attempt: int,
     policy: ExecutorPolicy | None,
     secrets: Mapping[str, str] | None,
+    connections: Mapping[str, Connection] | None,
     cancelled: asyncio.Event | None,
     upstreams: Mapping[str, Any] | None,
 ) -> Context:
@@ -152,12 +182,23 @@ def _context(
     from services.executor.processes import Children  # noqa: PLC0415
 
     policy = policy or ExecutorPolicy()
-    known = dict(secrets or {})
+    known = ran.secrets
+    known.update(secrets or {})
 
     async def secret(name: str) -> str:
         if name not in known:
             raise PermanentFault(f"secret '{name}' is not among those of this test.")
         return known[name]
+
+    async def keep(name: str, value: str) -> None:
+        known[name] = value
+        if not value:
+            del known[name]
+
+    async def connection(name: str) -> Connection:
+        if name not in (connections or {}):
+            raise PermanentFault(f"connection '{name}' is not among those of this test.")
+        return (connections or {})[name]
 
     def progress(fraction: float, note: str) -> None:
         ran.progress.append((fraction, note))
@@ -188,5 +229,7 @@ def _context(
         children=Children(),
         results=ran,
         resolve_secret=secret,
+        resolve_connection=connection,
+        keep_secret=keep,
         on_progress=progress,
     )

@@ -21,7 +21,6 @@ from services.api import provision, tokens
 from services.api.access import LOGIN, MAX_LOGIN, Role
 from services.api.app import Running, build
 from services.api.bus.asyncapi import document
-from services.api.identity import vault
 from services.api.identity.secret_keys import SecretKeys, access_key
 from services.api.projection.audit_verify import verify_chains
 from services.api.projection.checkpoint import LogRegression
@@ -37,6 +36,7 @@ from shared.runtime import logging
 from shared.runtime.clock import now
 from shared.runtime.garbage import collect_seldom
 from shared.runtime.nats import connect
+from shared.store import vault
 from shared.store.kv import Bucket
 
 EXIT_FAILED, EXIT_USAGE, EXIT_REGRESSION = 1, 2, 3

@@ -29,13 +29,11 @@ from services.api.commands import Commands
 from services.api.connection import CannotStart, open_log, watch
 from services.api.creator import Creator
 from services.api.credentials import Credentials
-from services.api.identity import vault
 from services.api.identity.jwks import Jwks, from_file, from_url
 from services.api.identity.limits import Pace
 from services.api.identity.oidc import OURS, Oidc, Provider
 from services.api.identity.replay import Replays
 from services.api.identity.secret_keys import HOW, SecretKeys
-from services.api.identity.vault import Vault
 from services.api.keys import Keys
 from services.api.numbers import Numbers
 from services.api.projection.audit_reads import AuditReads
@@ -62,10 +60,12 @@ from shared.messages import subjects
 from shared.queue.jetstream import JetStreamQueue
 from shared.runtime.logging import get
 from shared.runtime.nats import broker_options, check_version, without_login
+from shared.store import vault
 from shared.store.ids import TaskIds
 from shared.store.kv import Bucket
 from shared.store.logs import LogStore
 from shared.store.objects import Results
+from shared.store.vault import Vault
 
 PATIENCE = 5.0
 """How long (s) a command waits for the log before it says 503."""

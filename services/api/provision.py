@@ -14,7 +14,6 @@ from nats.aio.client import Client
 
 from services.api.access import USER, Role, UserRecord
 from services.api.bus.consumer import bind
-from services.api.identity import vault
 from services.api.projection.migrate import upgrade
 from services.api.settings import Settings
 from shared.messages import subjects
@@ -22,6 +21,7 @@ from shared.queue.jetstream import JetStreamQueue
 from shared.runtime.clock import now
 from shared.runtime.logging import get
 from shared.runtime.nats import check_version
+from shared.store import vault
 from shared.store.kv import Bucket
 from shared.store.streams import provision
 from shared.task.plan import DEFAULT_POOL, OperationCard, TypeCard

@@ -49,6 +49,8 @@ class Catalog:
                 description=_summary(kind.description),
                 params_schema=kind.params_model.model_json_schema(),
                 pool=kind.pool or pool,
+                standing=kind.standing,
+                child_of=kind.child_of,
             )
             for _, kind in sorted(self.types.items())
         ]

@@ -7,7 +7,8 @@ Written and read as any client of NATS object stores would, but with plain reque
 import base64
 import json
 import secrets
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from hashlib import sha256
 from typing import Any, Final
 
@@ -29,6 +30,60 @@ class ResultsUnavailable(Exception):  # noqa: N818  what the world did
     """The object store cannot be reached, or does not hold what an event names."""
 
 
+class Writer:
+    """One object being written: cuts what comes into chunks and counts them."""
+
+    def __init__(self, name: str, nuid: str, store: Callable[[bytes], Awaitable[None]]) -> None:
+        self._name = name
+        self._nuid = nuid
+        self._store = store
+        self._digest = sha256()
+        self._size = self._chunks = 0
+        self._rest = bytearray()
+        self._whole = False
+
+    async def write(self, data: bytes) -> None:
+        """Add bytes; returns when all whole chunks are stored."""
+        self._digest.update(data)
+        self._size += len(data)
+        rest = self._rest
+        rest += data
+        place = 0
+        while len(rest) - place >= CHUNK:
+            await self._store(bytes(rest[place : place + CHUNK]))
+            self._chunks += 1
+            place += CHUNK
+        del rest[:place]
+
+    async def finish(self) -> None:
+        """Store what is left."""
+        if self._rest:
+            await self._store(bytes(self._rest))
+            self._chunks += 1
+            self._rest.clear()
+        self._whole = True
+
+    def info(self) -> dict[str, Any]:
+        """Return what the object store keeps of it."""
+        return {
+            "name": self._name,
+            "bucket": subjects.RESULTS,
+            "nuid": self._nuid,
+            "size": self._size,
+            "mtime": now().isoformat(),
+            "chunks": self._chunks,
+            "digest": f"SHA-256={base64.urlsafe_b64encode(self._digest.digest()).decode()}",
+            "options": {"max_chunk_size": CHUNK},
+        }
+
+    @property
+    def reference(self) -> dict[str, Any]:
+        """`object`, `bytes`, `sha256`. Raises `RuntimeError` before the object is whole."""
+        if not self._whole:
+            raise RuntimeError(f"{self._name} is still being written")
+        return {"object": self._name, "bytes": self._size, "sha256": self._digest.hexdigest()}
+
+
 class Results:
     """The store over one connection."""
 
@@ -39,42 +94,52 @@ class Results:
 
     async def put(self, name: str, data: bytes) -> dict[str, Any]:
         """Store `data`; return its reference: `object`, `bytes`, `sha256`. Raises `ResultsUnavailable`."""
-        digest, nuid = sha256(data), secrets.token_hex(11)
-        chunks = [data[place : place + CHUNK] for place in range(0, len(data), CHUNK)]
-        info = {
-            "name": name,
-            "bucket": subjects.RESULTS,
-            "nuid": nuid,
-            "size": len(data),
-            "mtime": now().isoformat(),
-            "chunks": len(chunks),
-            "digest": f"SHA-256={base64.urlsafe_b64encode(digest.digest()).decode()}",
-            "options": {"max_chunk_size": CHUNK},
-        }
+        async with self.writer(name) as file:
+            await file.write(data)
+        return file.reference
+
+    @asynccontextmanager
+    async def writer(self, name: str) -> AsyncIterator["Writer"]:
+        """Store an object of any size piece by piece, holding two chunks of it at most.
+
+        Nobody sees it before the context is left without an error; left with one, its chunks are freed where that is
+        allowed. Raises `ResultsUnavailable`.
+        """
+        nuid = secrets.token_hex(11)
+        file = Writer(name, nuid, lambda chunk: self._store(_chunks(nuid), chunk))
         try:
             before = await self._info(name)
-            for chunk in chunks:
-                await self._store(_chunks(nuid), chunk)
-            await self._store(_meta(name), json.dumps(info).encode(), {"Nats-Rollup": "sub"})
+            yield file
+            await file.finish()
+            await self._store(_meta(name), json.dumps(file.info()).encode(), {"Nats-Rollup": "sub"})
         except (ApiError, Unreachable, Unanswered) as error:
+            await self._forget({"nuid": nuid})
             raise ResultsUnavailable(f"result {name} cannot be stored: {error}") from error
+        except BaseException:
+            await self._forget({"nuid": nuid})
+            raise
         if before is not None:
             await self._forget(before)
-        return {"object": name, "bytes": len(data), "sha256": digest.hexdigest()}
 
-    async def get(self, reference: dict[str, Any]) -> bytes:
-        """Return what a reference names, its hash checked. Raises `ResultsUnavailable`."""
+    async def read(self, reference: Mapping[str, Any]) -> AsyncIterator[bytes]:
+        """Give what a reference names piece by piece; its hash is checked at the end. Raises `ResultsUnavailable`."""
         name = str(reference["object"])
+        digest = sha256()
         try:
             info = await self._info(name)
-            data = await self._read(info) if info is not None and not info.get("deleted") else None
+            if info is None or info.get("deleted"):
+                raise ResultsUnavailable(f"result {name} cannot be read: there is no such object")
+            async for piece in self._pieces(info):
+                digest.update(piece)
+                yield piece
         except (ApiError, Unreachable, Unanswered) as error:
             raise ResultsUnavailable(f"result {name} cannot be read: {error}") from error
-        if data is None:
-            raise ResultsUnavailable(f"result {name} cannot be read: there is no such object")
-        if sha256(data).hexdigest() != reference.get("sha256"):
+        if digest.hexdigest() != reference.get("sha256"):
             raise ResultsUnavailable(f"result {name} is not what was stored: its hash differs")
-        return data
+
+    async def get(self, reference: Mapping[str, Any]) -> bytes:
+        """Return what a reference names, its hash checked. Raises `ResultsUnavailable`."""
+        return b"".join([piece async for piece in self.read(reference)])
 
     async def _info(self, name: str) -> dict[str, Any] | None:
         try:
@@ -88,14 +153,13 @@ class Results:
         found: dict[str, Any] = json.loads(base64.b64decode(answer["message"].get("data", "")))
         return found
 
-    async def _read(self, info: dict[str, Any]) -> bytes:
-        pieces: list[bytes] = []
+    async def _pieces(self, info: dict[str, Any]) -> AsyncIterator[bytes]:
         after, more = 0, int(info["size"]) > 0
         while more:
             found, more = await self._reads.read(STREAM, _chunks(info["nuid"]), after, AT_ONCE, self._timeout)
-            pieces += [message.data for message in found]
+            for message in found:
+                yield message.data
             after = int((found[-1].headers or {})["Nats-Sequence"]) if found else after
-        return b"".join(pieces)
 
     async def _store(self, subject: str, data: bytes, headers: dict[str, str] | None = None) -> None:
         answer = json.loads(await request(self._client, subject, data, headers=headers, timeout=self._timeout))

@@ -93,6 +93,10 @@ class TypeCard(_Wire):
     description: str = ""
     params_schema: dict[str, Any] = {}
     pool: PoolName = DEFAULT_POOL
+    standing: bool = False
+    """Its tasks have no subtasks of their own: they are started and stopped, and their requests are child tasks."""
+    child_of: str | None = None
+    """The standing type whose tasks alone may be parents of tasks of this type."""
 
 
 class PlannedSubtask(_Wire):

@@ -6,9 +6,9 @@ KV `secrets` has them under `signing/<token id>`; memory holds them sealed as we
 import secrets
 from typing import Final
 
-from services.api.identity.vault import Vault
 from services.api.mirror import follow
 from shared.store.kv import Bucket, Entry
+from shared.store.vault import Vault
 
 SIGNING: Final = "signing/"
 ACCESS_KEY: Final = "olk_"

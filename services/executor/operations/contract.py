@@ -7,14 +7,15 @@ waiting for the result: an operation that imports nothing but this module can be
 import asyncio
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
 from datetime import timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Generic, Literal, Protocol, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError
 
 from services.executor.child import Exit, OnData, Stream
 from services.executor.fault import Cancelled, Fault, PermanentFault, TransientFault
@@ -24,6 +25,7 @@ __all__ = [
     "Ask",
     "Cancelled",
     "Children",
+    "Connection",
     "Context",
     "ExecutorPolicy",
     "Exit",
@@ -38,10 +40,14 @@ __all__ = [
     "PermanentFault",
     "Phase",
     "ResultStore",
+    "ResultWriter",
+    "Secret",
     "Stream",
     "TransientFault",
     "explain",
 ]
+
+_SECRET: dict[str, JsonValue] = {"format": "secret"}
 
 Phase = Literal["execute", "undo"]
 Level = Literal["DEBUG", "INFO", "WARN", "ERROR"]
@@ -102,11 +108,51 @@ Ask = Callable[[str, Mapping[str, Any], float], Coroutine[Any, Any, dict[str, An
 """Sends a question to an API and waits so many seconds for its answer. Raises a fault when none comes."""
 
 
+Secret = Annotated[
+    str,
+    StringConstraints(pattern=r"^(env|file|kv):[A-Za-z0-9_./@-]{1,200}$"),
+    Field(
+        description="Where the value is, never the value: env:NAME, file:NAME or kv:NAME.", json_schema_extra=_SECRET
+    ),
+]
+"""A parameter that names a secret. `await ctx.secret(params.it)` gives the value, at run time and nowhere else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A named target with its secrets resolved: `secrets` maps what they are for (`password` …) to their values.
+
+    `url` holds no password. Made for one attempt; never log it, never return it.
+    """
+
+    name: str
+    url: str
+    options: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+class ResultWriter(Protocol):
+    """A result file being written; memory stays bounded."""
+
+    @property
+    def reference(self) -> dict[str, Any]:
+        """Name, size and hash; belongs into the operation's output. Raises `RuntimeError` before the file is whole."""
+
+    async def write(self, data: bytes) -> None:
+        """Add bytes; waits for the store. Raises a fault when it cannot be reached."""
+
+
 class ResultStore(Protocol):
     """Where result files and outputs too large for the log go."""
 
     async def put(self, name: str, data: bytes) -> dict[str, Any]:
         """Store `data`; the returned reference (name, size, hash) belongs into the operation's output."""
+
+    def writer(self, name: str) -> AbstractAsyncContextManager[ResultWriter]:
+        """Write a file of any size piece by piece; it exists once the context was left without an error, whole."""
+
+    def read(self, reference: Mapping[str, Any]) -> AsyncIterator[bytes]:
+        """Give a file piece by piece. Raises a fault when it is not there or not what was stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +180,19 @@ class ExecutorPolicy:
         }
 
 
-async def _no_secrets(name: str) -> str:
-    raise PermanentFault(f"secret '{name}' cannot be read: this executor has no secret store configured yet.")
+async def no_secrets(reference: str) -> str:
+    """Give no secret: where an operation runs alone, there are none."""
+    raise PermanentFault(f"The secret {reference} cannot be read: nothing here keeps secrets.")
+
+
+async def no_keeper(reference: str, value: str) -> None:  # noqa: ARG001
+    """Keep no secret: where an operation runs alone, there is no place for them."""
+    raise PermanentFault(f"The secret {reference} cannot be kept: nothing here keeps secrets.")
+
+
+async def no_connections(name: str) -> Connection:
+    """Give no connection: where an operation runs alone, there are none."""
+    raise PermanentFault(f"There is no connection '{name}' here.")
 
 
 async def no_api(subject: str, question: Mapping[str, Any], seconds: float) -> dict[str, Any]:  # noqa: ARG001
@@ -172,7 +229,9 @@ class Context:
     policy: ExecutorPolicy
     children: Children
     results: ResultStore
-    resolve_secret: Callable[[str], Awaitable[str]] = _no_secrets
+    resolve_secret: Callable[[str], Awaitable[str]] = no_secrets
+    resolve_connection: Callable[[str], Awaitable[Connection]] = no_connections
+    keep_secret: Callable[[str, str], Awaitable[None]] = no_keeper
     ask: Ask = no_api
     """Asks an API, on the few subjects open to operations; ours alone have a use for it."""
     on_progress: Callable[[float, str], None] = _unheard
@@ -197,9 +256,20 @@ class Context:
             doing.cancel()
             await asyncio.gather(doing, asked, return_exceptions=True)
 
-    async def secret(self, name: str) -> str:
-        """Return the value behind a secret's name. Raises `PermanentFault` when it cannot be had. Never log it."""
-        return await self.resolve_secret(name)
+    async def secret(self, reference: str) -> str:
+        """Return the value behind a reference (`env:`, `file:`, `kv:`); from here on it is masked in all that is kept.
+
+        Raises `PermanentFault` when it cannot be had. Never put it into an argument list.
+        """
+        return await self.resolve_secret(reference)
+
+    async def store_secret(self, reference: str, value: str) -> None:
+        """Keep a value under `kv:NAME`, replacing what was there; an empty one removes it. Raises a fault."""
+        await self.keep_secret(reference, value)
+
+    async def connection(self, name: str) -> Connection:
+        """Return a named target with its secrets. Raises `PermanentFault` when there is none, or not for this task."""
+        return await self.resolve_connection(name)
 
     async def run(
         self,

@@ -27,6 +27,8 @@ class TaskType:
     params_model: type[BaseModel]
     build: Callable[[Any], Plan]
     pool: str | None = None
+    standing: bool = False
+    child_of: str | None = None
 
     def plan(self, params: Mapping[str, Any]) -> Plan:
         """Return the plan for these parameters. Raises `PermanentFault` that names each wrong field."""

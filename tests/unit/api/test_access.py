@@ -20,10 +20,10 @@ from services.api.access import (
 )
 from services.api.credentials import Credentials
 from services.api.identity.secret_keys import SecretKeys, access_key
-from services.api.identity.vault import Vault
 from services.api.tokens import Tokens, Wanted
 from shared.runtime.clock import now
 from shared.store.kv import Entry
+from shared.store.vault import Vault
 from tests.unit.api.fakes import FakeBucket
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from services.api.identity import vault
 from services.api.identity.secret_keys import NoVault, SecretKeys, access_key, token_of
-from services.api.identity.vault import BadKey, Vault
+from shared.store import vault
 from shared.store.kv import Entry
+from shared.store.vault import BadKey, Vault
 from tests.unit.api.fakes import FakeBucket
 
 OLD, NEW = "old key " * 5, "new key " * 5
