@@ -131,6 +131,6 @@ async def _postgres(url: str, found: AsyncIterator[Told], seen: tuple[str, int, 
         await connection.execute("ALTER TABLE tasks ENABLE TRIGGER USER")
         for index in taken:
             await connection.execute(index["indexdef"])
-        await connection.execute("VACUUM ANALYZE")
+        await connection.execute("VACUUM (ANALYZE, PARALLEL 0)")
     finally:
         await connection.close()

@@ -19,7 +19,7 @@ _PRAGMAS = (
     "PRAGMA synchronous = FULL",  # a checkpoint that was told is kept (T1)
     "PRAGMA foreign_keys = OFF",
     "PRAGMA cache_size = -32768",
-    "PRAGMA mmap_size = 268435456",
+    "PRAGMA mmap_size = 2147418112",  # the most there is; a list of a million tasks reads all over 3 GB
     "PRAGMA temp_store = MEMORY",
 )
 

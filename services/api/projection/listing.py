@@ -80,9 +80,11 @@ class Listing:
             return await self._walked(COUNT_LIMIT)
         some = (self._listed(least, COUNT_ROWS), least) if least is not None else None
         for dear in (condition for condition in self._conditions if condition.dear):
-            if most > COUNT_LIMIT and await self._many_at_once(dear):
-                return await self._walked(COUNT_LIMIT)
-            ids = await self._ids(dear, most)
+            ids = await self._ids(dear, most) if not self._one_by_one(most) else await self._ids(dear, COUNT_LIMIT)
+            if len(ids) > COUNT_LIMIT and self._one_by_one(most):
+                if await self._count(self._given(ids), dear) == COUNT_LIMIT:
+                    return await self._walked(COUNT_LIMIT)
+                ids = await self._ids(dear, most)
             if len(ids) <= most:
                 if self._conditions == [dear] and dear.exact and self._place.order.by_id:
                     return self._cut(ids)
@@ -103,12 +105,9 @@ class Listing:
         row = (await self._connection.execute(select(*every))).one()
         return dict(zip(asked, row, strict=True))
 
-    async def _many_at_once(self, dear: Condition) -> bool:
-        """Return whether the first tasks that trigrams list are too many; SQLite lists them one by one."""
-        if self._dialect != "sqlite":
-            return False
-        ids = await self._ids(dear, COUNT_LIMIT)
-        return len(ids) > COUNT_LIMIT and await self._count(self._given(ids), dear) == COUNT_LIMIT
+    def _one_by_one(self, most: int) -> bool:
+        """Return whether the first of many ids come at a fraction of the cost of all: SQLite's trigrams list them so."""
+        return self._dialect == "sqlite" and most > COUNT_LIMIT
 
     async def _abundant(self) -> bool:
         """Return whether a sample leaves no doubt that there are more tasks than are counted.
