@@ -106,7 +106,7 @@ class Listing:
         return dict(zip(asked, row, strict=True))
 
     def _one_by_one(self, most: int) -> bool:
-        """Return whether the first of many ids come at a fraction of the cost of all: SQLite's trigrams list them so."""
+        """Return whether the first of many ids cost a fraction of all: SQLite lists them one after the other."""
         return self._dialect == "sqlite" and most > COUNT_LIMIT
 
     async def _abundant(self) -> bool:
