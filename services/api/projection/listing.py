@@ -33,8 +33,10 @@ from shared.task.state import TaskState
 
 COUNT_LIMIT = 10_000
 """Totals beyond this are not counted out, unless they are maintained."""
-COUNT_ROWS = 30_000
+COUNT_ROWS = 20_000
 """So many rows are looked at for what no index answers: which of the tasks that fit one condition fit the others."""
+BOUND = 5_000
+"""So many of the tasks that words list, when these are too many, tell at least how many fit the rest as well."""
 SAMPLE, NEWEST = 2_500, 1_000
 SURE = 6
 """How many rows a sample takes, and of how many of the newest; how many times the limit it must speak for."""
@@ -89,7 +91,7 @@ class Listing:
                 if self._conditions == [dear] and dear.exact and self._place.order.by_id:
                     return self._cut(ids)
                 return await self._among(self._given(ids), dear)
-            some = self._given(ids), dear
+            some = self._given(ids[:BOUND]), dear
         assert some is not None  # noqa: S101  each condition is dear, or was asked for its size
         return await self._walked(await self._count(*some))
 
