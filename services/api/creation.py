@@ -1,25 +1,30 @@
 """From a create body to the command `CreateTask`: everything is checked before anything is stored.
 
-A typed task's parameters must fit its type's schema; a plan must be a graph, its operations on offer, and each
-subtask's parameters, its undo's too, must fit their operation's schema. Knows the catalogue, not the log.
+A typed task's parameters must fit its type's schema, a child's together with its parent's; a plan must be a graph, its
+operations on offer, and each subtask's parameters, its undo's too, must fit their operation's schema. Knows the
+catalogue, not the log.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+from services.api.access import TEAM
 from services.api.catalog import Catalog
 from services.api.invalid import Fault, Invalid, pointer
 from shared.task.events import ObjectRef
 from shared.task.ids import MAX_TASK_ID
-from shared.task.plan import DEFAULT_POOL, Plan, PlannedSubtask, freeze
+from shared.task.plan import DEFAULT_POOL, Plan, PlannedSubtask, TypeCard, freeze
+from shared.task.state import Task, TaskState
 from shared.task.text import Name, Token, readable
 
 PLAN_TYPE = "plan"
 """The task type of tasks that bring their own plan."""
 BULK = "bulk."
 """Begins the types of bulk commands, which the API alone creates."""
+OF = "of"
+"""The parameter of a child that holds its parent's."""
 MAX_LABELS = 64
 
 Text200 = Annotated[str, StringConstraints(max_length=200), AfterValidator(readable)]
@@ -73,6 +78,9 @@ class Creation:
     subtasks: tuple[PlannedSubtask, ...] = ()
     concurrency: int = 10
     prohibit_rollback: bool = False
+    standing: bool = False
+    child_of: str | None = None
+    """The type its parent must be of; its parameters are checked when they have the parent's."""
 
 
 def check(body: Any, catalog: Catalog) -> Creation:
@@ -94,9 +102,12 @@ def _typed(asked: CreateBody, catalog: Catalog) -> Creation:
     if card is None:
         known = ", ".join(catalog.types) or "none"
         raise Invalid.at(["type"], f"No executor offers task type '{name}'. On offer: {known}.")
-    wrong = catalog.schema(card).errors(params)
-    if wrong:
-        raise Invalid([Fault(pointer(["params", *path]), message) for path, message in wrong])
+    if card.child_of is None:
+        fits(card, params, catalog)
+    elif OF in params:
+        raise Invalid.at(["params", OF], f"'{OF}' is filled in from the parent; leave it out.")
+    elif asked.parent is None:
+        raise Invalid.at(["parent"], f"A task of type '{name}' needs a parent of type '{card.child_of}'.")
     return Creation(
         name=asked.name or name,
         task_type=name,
@@ -106,7 +117,35 @@ def _typed(asked: CreateBody, catalog: Catalog) -> Creation:
         object=_object(asked),
         labels=asked.labels,
         parent=asked.parent,
+        standing=card.standing,
+        child_of=card.child_of,
     )
+
+
+def fits(card: TypeCard, params: dict[str, Any], catalog: Catalog) -> None:
+    """Raise `Invalid` unless the parameters fit the type's schema."""
+    wrong = catalog.schema(card).errors(params)
+    if wrong:
+        raise Invalid([Fault(pointer(["params", *path]), message) for path, message in wrong])
+
+
+def adopted(creation: Creation, parent: Task, catalog: Catalog) -> Creation:
+    """Return a child with what it has from its parent: parameters under `of`, and the team unless it names one.
+
+    Raises `Invalid` when the parent is of another type or does not run, or when the whole does not fit the schema.
+    """
+    if parent.type != creation.child_of:
+        message = f"The parent must be of type '{creation.child_of}'; the task {parent.id} is of type '{parent.type}'."
+        raise Invalid.at(["parent"], message)
+    if parent.state is not TaskState.RUNNING or parent.deleted:
+        state = "deleted" if parent.deleted else parent.state.value
+        raise Invalid.at(["parent"], f"The task {parent.id} takes no requests: it is {state}. Start it (retry) first.")
+    params = {**creation.params, OF: {**parent.params, "task": parent.id}}
+    card = catalog.types.get(creation.task_type)
+    if card is not None:
+        fits(card, params, catalog)
+    inherited = {TEAM: parent.labels[TEAM]} if TEAM in parent.labels else {}
+    return replace(creation, params=params, labels={**inherited, **creation.labels})
 
 
 def _planned(asked: CreateBody, plan: Plan, catalog: Catalog) -> Creation:

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from services.api.access import TEAM, within
 from services.api.asked import Asked, Create, Done, Preview
 from services.api.catalog import Catalog
-from services.api.creation import Creation, check
+from services.api.creation import Creation, adopted, check
 from services.api.invalid import Invalid
 from services.api.keys import Keys, fingerprint
 from shared.log.port import CommitTooLarge, Note, Transacted
@@ -81,12 +81,13 @@ class Creator:
 
     async def _checked(self, asked_for: Create, asked: Asked) -> Creation:
         creation = asked_for.creation or check(asked_for.body, self._catalog)
-        creation = _owned(creation, asked)
         if creation.parent is not None:
-            parent = await self._log.load(creation.parent)
+            parent = await self._log.load(creation.parent, fresh=creation.child_of is not None)
             if parent is None or not within(asked.teams, parent.labels):
                 raise Invalid.at(["parent"], f"The task {creation.parent} does not exist.")
-        return creation
+            if creation.child_of is not None:
+                creation = adopted(creation, parent, self._catalog)
+        return _owned(creation, asked)
 
     async def _earlier(self, asked: Asked, body_hash: str) -> Done | None:
         known = await self._keys.known(asked.digest, body_hash) if asked.digest is not None else None
@@ -154,4 +155,5 @@ def _command(task_id: int, creation: Creation, note: Note, reference: PlanRef | 
         subtasks=creation.subtasks if reference is None else (),
         concurrency=creation.concurrency,
         prohibit_rollback=creation.prohibit_rollback,
+        standing=creation.standing,
     )

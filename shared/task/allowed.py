@@ -23,7 +23,7 @@ def allowed_on_task(task: Task) -> list[str]:
             words.append("retry")
         if failed and all(s.plan.can_skip for s in failed):
             words.append("skip")
-        if not task.rollback_prohibited():
+        if not task.standing and not task.rollback_prohibited():
             words.append("rollback")
     words.append("delete" if task.ended else "cancel")
     return words

@@ -14,7 +14,10 @@ from shared.task.state import Actor
 
 @dataclass(frozen=True, slots=True)
 class CreateTask:
-    """Begin a task. With `subtasks` it is planned in the same commit, otherwise an executor of `pool` plans it."""
+    """Begin a task. With `subtasks` it is planned in the same commit, otherwise an executor of `pool` plans it.
+
+    A `standing` one is RUNNING at once and never planned.
+    """
 
     task_id: int
     name: str
@@ -31,6 +34,7 @@ class CreateTask:
     subtasks: tuple[PlannedSubtask, ...] = ()
     concurrency: int = 10
     prohibit_rollback: bool = False
+    standing: bool = False
 
 
 @dataclass(frozen=True, slots=True)

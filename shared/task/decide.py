@@ -56,6 +56,7 @@ def _create(command: cmd.CreateTask) -> Verdict:
         parent=command.parent,
         pool=command.pool,
         plan_ref=command.plan_ref,
+        standing=command.standing,
     )
     verdict = Verdict(create(command.task_id, created, command.by, command.at), [created])
     if command.subtasks:

@@ -4,6 +4,7 @@ Wire names are our own dotted words. A field is never renamed or given another m
 `tests/unit/messages/golden` pin every version. `docs/events.md` has a row for each.
 """
 
+import operator
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
@@ -75,6 +76,8 @@ class TaskCreated(Event):
     parent: int | None = None
     pool: str
     plan_ref: PlanRef | None = None
+    standing: Annotated[bool, Field(exclude_if=operator.not_)] = False
+    """It has no subtasks of its own: it is RUNNING until it is cancelled, and children do its work."""
 
 
 class TaskPlanned(Event):

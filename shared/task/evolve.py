@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from shared.task import events as ev
-from shared.task.moves import derive, fill
+from shared.task.moves import derive, fill, start
 from shared.task.reports import REPORTS
 from shared.task.state import ENDED, UNSEALED, Actor, Claim, Task
 from shared.task.turns import TURNS
@@ -41,7 +41,10 @@ def create(task_id: int, event: ev.TaskCreated, by: Actor, at: datetime) -> Task
         labels=event.labels,
         parent=event.parent,
         plan_ref=event.plan_ref,
+        standing=event.standing,
     )
+    if event.standing:
+        start(task, at)
     task.fresh = None
     return task
 

@@ -112,6 +112,13 @@ def take_back(task: Task, subtask: Subtask, at: datetime) -> None:
             heappush(task.eligible, number)
 
 
+def start(task: Task, at: datetime) -> None:
+    """A standing task runs from now on."""
+    task.state = TaskState.RUNNING
+    task.started_at = at
+    task.finished_at = None
+
+
 def fill(task: Task, at: datetime) -> None:
     """Make READY what may be, in number order, up to the concurrency limit (R2)."""
     if not task.eligible or task.cancelled or task.stopped or task.state is TaskState.INITIALIZING:

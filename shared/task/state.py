@@ -133,6 +133,8 @@ class Task:
     labels: dict[str, str] = field(default_factory=dict)
     parent: int | None = None
     plan_ref: PlanRef | None = None
+    standing: bool = False
+    """It never has subtasks; it is RUNNING until it is cancelled, and `started_at` is when it was last started."""
 
     state: TaskState = TaskState.INITIALIZING
     operation: Operation = Operation.EXECUTE

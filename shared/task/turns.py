@@ -21,6 +21,7 @@ from shared.task.moves import (
     fail,
     move,
     ready,
+    start,
     succeed,
     take_back,
 )
@@ -30,7 +31,9 @@ from shared.task.state import Operation, Subtask, Task, TaskState
 def _task_retried(task: Task, event: ev.TaskRetried, at: datetime) -> bool:
     task.operation = Operation.RETRY
     _resume(task)
-    if not task.subtasks:  # it never had a plan: ask for one again
+    if task.standing:
+        start(task, at)
+    elif not task.subtasks:  # it never had a plan: ask for one again
         task.state = TaskState.INITIALIZING
         task.finished_at = None
     for found in _failed_ones(task):
@@ -48,6 +51,8 @@ def _subtask_retried(task: Task, event: ev.SubtaskRetried, at: datetime) -> bool
 
 
 def _task_skipped(task: Task, event: ev.TaskSkipped, at: datetime) -> bool:
+    if task.standing:
+        return False
     _resume(task)
     for found in _failed_ones(task):
         _skip(task, task.edit(found.number), at)
@@ -65,7 +70,7 @@ def _subtask_skipped(task: Task, event: ev.SubtaskSkipped, at: datetime) -> bool
 
 def _task_cancel_requested(task: Task, event: ev.TaskCancelRequested, at: datetime) -> bool:
     task.cancelled = True
-    if task.state is TaskState.INITIALIZING:
+    if task.standing or task.state is TaskState.INITIALIZING:
         task.state = TaskState.CANCELLED
         task.finished_at = at
         task.parts = ()
@@ -94,6 +99,8 @@ def _subtask_cancel_requested(task: Task, event: ev.SubtaskCancelRequested, at: 
 
 
 def _rollback_requested(task: Task, event: ev.TaskRollbackRequested, at: datetime) -> bool:
+    if task.standing:  # it did nothing that could be undone
+        return False
     task.operation = Operation.ROLLBACK
     task.direction = BACKWARD
     _resume(task)

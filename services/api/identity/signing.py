@@ -72,6 +72,23 @@ class Signed:
         return abs(at - (date if date.tzinfo is not None else date.replace(tzinfo=UTC))) <= WINDOW
 
 
+class OcpSigned:
+    """One signed request, as whoever lets in looks at it."""
+
+    def __init__(self, authorization: str, method: str, path: str, query: str, headers: Headers) -> None:
+        self.claimed = claimed(authorization)
+        self._parts = Signed(method, path, query, headers)
+
+    def fresh(self, at: datetime) -> bool:
+        """Whether `Date` is within the window around `at`."""
+        return self._parts.fresh(at)
+
+    def right(self, secret_key: str, body: bytes) -> bool:
+        """Whether the signature is this secret key's, in constant time."""
+        text = self._parts.text(body)
+        return self.claimed is not None and text is not None and matches(secret_key, text, self.claimed.signature)
+
+
 def claimed(header: str) -> Claimed | None:
     """Return what an `Authorization` header of this scheme says, None for any other one and for a broken one."""
     scheme, _, content = header.partition(" ")

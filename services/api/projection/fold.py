@@ -13,6 +13,7 @@ from time import monotonic
 
 from services.api.projection.feed import Message
 from services.api.projection.replay import Unfoldable, advance, audits, decode_for, read_task
+from services.api.projection.sync_counts import Tally, tally
 from services.api.projection.text import clean, indexed
 from services.api.projection.view import SetAside
 from shared.log.jetstream import JetStreamStorage
@@ -49,6 +50,8 @@ class Batch:
     applied: list[Applied] = field(default_factory=list)
     audited: list[Applied] = field(default_factory=list)
     """Those of `applied` that hold operators' decisions and are no copies."""
+    synced: Tally = field(default_factory=dict)
+    """What ends of synchronisations' children add."""
     set_aside: list[SetAside] = field(default_factory=list)
 
 
@@ -163,12 +166,15 @@ class Folder:
 async def _apply_all(letters: Sequence[_Letter], batch: Batch) -> None:
     batch.applied.clear()
     batch.audited.clear()
+    batch.synced.clear()
     batch.after = {task_id: task and task.draft() for task_id, task in batch.before.items()}
     turn = _Turn()
     for letter in letters:
         message, task_id, commit = letter.message, letter.task_id, letter.commit
         task = batch.after[task_id]
         counts = audits(task, commit)
+        if task is not None and task.parent is not None:
+            tally(batch.synced, task, commit)
         task = batch.after[task_id] = advance(task, commit, message.seq, message.body)
         if commit is not None:
             applied = Applied(message.seq, task_id, commit)

@@ -15,7 +15,7 @@ from services.api.projection.faults import reading
 from services.api.projection.listing import Listing, state_counts
 from services.api.projection.page import SORTS, Cursor, Place
 from services.api.projection.search import Filter, Thing
-from services.api.projection.tables import UNFINISHED, set_aside, subtasks, tasks
+from services.api.projection.tables import NOT_STANDING, UNFINISHED, set_aside, subtasks, tasks
 from services.api.projection.view import Details, Page, SetAside, SubtaskBrief, SubtaskRow, TaskRow
 from shared.task.state import TaskState
 
@@ -104,9 +104,10 @@ class Reads:
     async def stale(self, before_seq: int, limit: int = 500, *, after_seq: int = 0) -> list[tuple[int, int]]:
         """Return (id, last sequence) of unfinished tasks silent since `before_seq`, the longest silent first (rescuer).
 
+        Standing tasks are left out: they have nothing that could be queued.
         `after_seq`: go on behind this sequence, where an earlier page ended.
         """
-        silent = (UNFINISHED, tasks.c.seq > after_seq, tasks.c.seq <= before_seq)
+        silent = (UNFINISHED, NOT_STANDING, tasks.c.seq > after_seq, tasks.c.seq <= before_seq)
         query = select(tasks.c.id, tasks.c.seq).where(*silent).order_by(tasks.c.seq).limit(limit)
         async with reading(self._engine) as connection:
             return [(row.id, row.seq) for row in await connection.execute(query)]

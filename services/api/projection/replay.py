@@ -6,6 +6,7 @@ What cannot be read, or makes the fold fail, changes nothing but the task's posi
 from collections.abc import Collection, Sequence
 
 from services.api.projection.audit import audited
+from services.api.projection.sync_counts import Tally, merge, tally
 from shared.log.fold import apply
 from shared.log.jetstream import JetStreamStorage
 from shared.log.port import Stored
@@ -49,29 +50,44 @@ def decode_for(task_id: int, body: bytes) -> Commit:
 
 
 async def read_task(
-    storage: JetStreamStorage, task_id: int, *, below: int, kept: list[tuple[int, Commit]] | None = None
+    storage: JetStreamStorage,
+    task_id: int,
+    *,
+    below: int,
+    kept: list[tuple[int, Commit]] | None = None,
+    synced: Tally | None = None,
 ) -> Task | None:
     """Return the task as the messages before sequence `below` make it, by folding its subject. Raises `NotStored`.
 
-    `kept` takes the audited commits with their log positions.
+    `kept` takes the audited commits with their log positions; what the task adds to counts is added to `synced`.
     """
     messages = [message for message in await storage.read(task_id) if message.seq < below]
     skipped: set[int] = set()
     while True:
+        mine: Tally = {}
         try:
-            return _replayed(task_id, messages, skipped, kept if kept is not None else [])
+            task = _replayed(task_id, messages, skipped, kept if kept is not None else [], mine)
         except Unfoldable as problem:
             skipped.add(problem.seq)
+        else:
+            if synced is not None:
+                merge(synced, mine)
+            return task
 
 
 def _replayed(
-    task_id: int, messages: Sequence[Stored], skipped: Collection[int], kept: list[tuple[int, Commit]]
+    task_id: int,
+    messages: Sequence[Stored],
+    skipped: Collection[int],
+    kept: list[tuple[int, Commit]],
+    synced: Tally,
 ) -> Task | None:
     kept.clear()
     task: Task | None = None
     for message in messages:
         commit = _legible(task_id, message, skipped)
         counts = audits(task, commit)
+        tally(synced, task, commit)
         task = advance(task, commit, message.seq, message.body)
         if counts and task is not None and commit is not None:
             kept.append((message.seq, commit))

@@ -1,15 +1,21 @@
-"""Which tasks a bulk command is for: ids alone, and the teams they belong to. Changes nothing."""
+"""Which tasks a bulk command is for: ids alone, and the teams they belong to. Changes nothing.
+
+Whoever cancels all that runs does not mean the bulk command that does it, nor the synchronisations that run for ever:
+these two kinds are chosen by their type, their id or their parent, and by nothing else.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.api.access import TEAM
+from services.api.creation import BULK
 from services.api.projection.listing import Listing
 from services.api.projection.page import Place
 from services.api.projection.reads import MANY, Filter, Reads
-from services.api.projection.tables import task_labels
+from services.api.projection.tables import NOT_STANDING, task_labels, tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +31,16 @@ class Selections(Reads):
 
     async def select(self, where: Filter, limit: int) -> Selected:
         """Return the newest `limit` tasks that fit. Raises `ViewUnavailable`."""
+        place, ids, more = Place("id", descending=True, size=limit), list[int](), True
+        named = bool(where.types or where.ids or where.parent)
         async with self._listing() as connection:
-            found = await Listing(connection, where, Place("id", descending=True, size=limit)).find()
-        ids = [task_id for task_id, _ in found.keys]
+            while more and len(ids) <= limit:
+                keys = (await Listing(connection, where, place).find()).keys
+                more = len(keys) > limit
+                page = [task_id for task_id, _ in keys[:limit]]
+                ids += page if named else await _meant(connection, page)
+                if more:
+                    place = replace(place, after=place.next(page[-1], page[-1]))
         return Selected(ids[:limit], len(ids) > limit)
 
     async def teams(self, ids: Sequence[int]) -> set[str]:
@@ -39,3 +52,13 @@ class Selections(Reads):
                 query = select(task_labels.c.value).where(task_labels.c.key == TEAM, mine).distinct()
                 teams.update((await connection.execute(query)).scalars())
         return teams
+
+
+async def _meant(connection: AsyncConnection, ids: Sequence[int]) -> list[int]:
+    """Return those of the ids that a filter may mean without naming them, in their order."""
+    found: set[int] = set()
+    for start in range(0, len(ids), MANY):
+        mine = tasks.c.id.in_(ids[start : start + MANY])
+        query = select(tasks.c.id).where(mine, tasks.c.type.not_like(f"{BULK}%"), NOT_STANDING)
+        found.update((await connection.execute(query)).scalars())
+    return [task_id for task_id in ids if task_id in found]

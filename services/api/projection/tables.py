@@ -148,6 +148,8 @@ _listed("tasks_by_finish", tasks.c.finished_at)
 _listed("tasks_by_parent", tasks.c.parent, also=" AND parent IS NOT NULL")
 UNFINISHED = text("state NOT IN ('SUCCESSFUL', 'FAILED', 'CANCELLED')")
 """Likewise: the partial index answers, and no other does."""
+NOT_STANDING = text("(total > 0 OR started_at IS NULL)")
+"""Standing tasks alone have started and have no subtasks."""
 Index("tasks_unfinished", tasks.c.seq, sqlite_where=UNFINISHED, postgresql_where=UNFINISHED)
 
 task_labels = Table(

@@ -19,6 +19,8 @@ from services.api.projection.faults import reading
 from services.api.projection.fold import READERS
 from services.api.projection.project import label_rows, row_of, subtask_row
 from services.api.projection.replay import read_task
+from services.api.projection.sync_counts import Tally, differences
+from services.api.projection.sync_table import sync_counts
 from services.api.projection.tables import counts, subtasks, task_labels, tasks
 from services.api.projection.text import utc
 from shared.log.jetstream import JetStreamStorage
@@ -66,6 +68,7 @@ async def verify(storage: JetStreamStorage, engine: AsyncEngine) -> Verified:
     """Compare every task. Raises `LogRegression`, `NotStored` or `ViewUnavailable`."""
     found = Verified()
     known: set[int] = set()
+    synced: Tally = {}
     async with reading(engine) as connection:
         if engine.dialect.name == "postgresql":
             await connection.execution_options(isolation_level="REPEATABLE READ")
@@ -74,22 +77,25 @@ async def verify(storage: JetStreamStorage, engine: AsyncEngine) -> Verified:
         found.seq = seen.seq if seen is not None else 0
         async for page in _pages(connection):
             known.update(page)
-            await _compare(storage, page, found)
+            await _compare(storage, page, found, synced)
         await _compare_counts(connection, found)
         await _strays(connection, found)
+        rows = await _sync_rows(connection)
     missing = sorted(await task_ids(storage) - known)
     for start in range(0, len(missing), PAGE):
-        await _compare(storage, dict.fromkeys(missing[start : start + PAGE], (None, [], [], [])), found)
+        await _compare(storage, dict.fromkeys(missing[start : start + PAGE], (None, [], [], [])), found, synced)
+    found.differences.extend(Difference(task_id, what) for task_id, what in differences(synced, rows))
     return found
 
 
-async def _compare(storage: JetStreamStorage, page: Mapping[int, Shape], found: Verified) -> None:
+async def _compare(storage: JetStreamStorage, page: Mapping[int, Shape], found: Verified, synced: Tally) -> None:
     gate = asyncio.Semaphore(READERS)
 
     async def compare(task_id: int, rows: Shape) -> None:
         async with gate:
             kept: list[tuple[int, Commit]] = []
-            shape = _shape(await read_task(storage, task_id, below=found.seq + 1, kept=kept), kept)
+            task = await read_task(storage, task_id, below=found.seq + 1, kept=kept, synced=synced)
+            shape = _shape(task, kept)
         if digest(shape) != digest(rows):
             found.differences.append(Difference(task_id, _what(shape, rows)))
 
@@ -140,6 +146,11 @@ async def _compare_counts(connection: AsyncConnection, found: Verified) -> None:
     counted = {row.state: row.n for row in await connection.execute(every)}
     if kept != counted:
         found.differences.append(Difference(0, f"counts are {kept}, the rows are {counted}"))
+
+
+async def _sync_rows(connection: AsyncConnection) -> Tally:
+    rows = await connection.execute(select(sync_counts))
+    return {(row.task_id, row.bucket_at, row.data_type): row.num for row in rows}
 
 
 async def _strays(connection: AsyncConnection, found: Verified) -> None:

@@ -189,6 +189,7 @@ class Details:
             ),
             labels=row.labels,
             parent=row.parent,
+            standing=not row.total and row.started_at is not None,
             state=row.state,
             operation=row.operation,
             direction=row.direction,

@@ -26,6 +26,7 @@ from services.api.projection.project import (
     task_changing,
     task_fixed,
 )
+from services.api.projection.sync_table import sync_counts
 from services.api.projection.tables import SUBTASK_CHANGING, TASK_CHANGING, subtasks, tasks
 from services.api.projection.text import When
 from shared.task.state import Task
@@ -69,6 +70,7 @@ class RowSet:
     counts: Rows = field(default_factory=list)
     set_aside: Rows = field(default_factory=list)
     audit: Rows = field(default_factory=list)
+    sync_counts: Rows = field(default_factory=list)
 
 
 def rows_of(batch: Batch, when: When) -> RowSet:
@@ -89,6 +91,7 @@ def rows_of(batch: Batch, when: When) -> RowSet:
             found.tasks.append((*task_changing(after, when), task_id))
         _subtask_rows(found, before, after, when)
     found.counts.extend((state, step) for state, step in counts.items() if step)
+    found.sync_counts.extend((*key, number) for key, number in batch.synced.items())
     for applied in batch.audited:
         if applied.task is not None:
             found.audit.extend(audit_rows(applied.seq, applied.commit, applied.task, when))
@@ -150,6 +153,13 @@ def count(*, numbered: bool) -> str:
         f"INSERT INTO counts (state, n) VALUES ({next(mark)}, {next(mark)}) "  # noqa: S608
         "ON CONFLICT (state) DO UPDATE SET n = counts.n + excluded.n"
     )
+
+
+def sync_count(*, numbered: bool) -> str:
+    """Return the statement for `RowSet.sync_counts`."""
+    key = ", ".join(column.name for column in sync_counts.primary_key)
+    added = f"ON CONFLICT ({key}) DO UPDATE SET num = sync_counts.num + excluded.num"
+    return f"{insert(sync_counts, numbered=numbered)} {added}"
 
 
 def advance(before: Checkpoint | None, after: Checkpoint, *, numbered: bool) -> tuple[str, tuple[Any, ...]]:

@@ -52,6 +52,7 @@ class PostgresWriter:
             "tasks": write.update_task(numbered=True),
             "subtasks": write.update_subtask(numbered=True),
             "counts": write.count(numbered=True),
+            "sync_counts": write.sync_count(numbered=True),
         }
 
     async def take(self) -> bool:

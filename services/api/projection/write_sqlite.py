@@ -48,6 +48,7 @@ class SqliteWriter:
             "counts": write.count(numbered=False),
             "set_aside": write.insert(set_aside, numbered=False),
             "audit": write.insert(audit, numbered=False),
+            "sync_counts": write.sync_count(numbered=False),
         }
 
     async def take(self) -> bool:

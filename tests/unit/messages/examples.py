@@ -97,6 +97,11 @@ EVENTS: tuple[ev.TaskEvent, ...] = (
     ev.TaskFinished(state="CANCELLED", operation="ROLLBACK"),
 )
 
+VARIANTS = {
+    "task.created.standing": ev.TaskCreated(name="Sync", task_type="object.sync", pool="default", standing=True)
+}
+"""Events whose fields came later than their golden file."""
+
 COMMIT = Commit(
     task=42,
     prev="ef" * 32,
@@ -136,7 +141,8 @@ def wire(event: ev.TaskEvent) -> bytes:
 
 def examples() -> dict[str, bytes]:
     """Every golden file's name with the bytes that today's program writes."""
-    return {**{f"{event.type}.json": wire(event) for event in EVENTS}, "commit.json": encode(COMMIT)}
+    variants = {f"{name}.json": wire(event) for name, event in VARIANTS.items()}
+    return {**{f"{event.type}.json": wire(event) for event in EVENTS}, **variants, "commit.json": encode(COMMIT)}
 
 
 if __name__ == "__main__":

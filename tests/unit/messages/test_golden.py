@@ -6,7 +6,7 @@ import pytest
 
 from shared.messages.codec import decode
 from shared.task.events import EVENT_TYPES, event_adapter
-from tests.unit.messages.examples import COMMIT, EVENTS, GOLDEN, examples
+from tests.unit.messages.examples import COMMIT, EVENTS, GOLDEN, VARIANTS, examples
 
 FILES = {path.name: path.read_bytes().removesuffix(b"\n") for path in GOLDEN.glob("*.json")}
 
@@ -14,7 +14,7 @@ FILES = {path.name: path.read_bytes().removesuffix(b"\n") for path in GOLDEN.glo
 def test_every_event_type_has_a_golden_file() -> None:
     """A new event type comes with its example; no golden file is ever removed."""
     assert {event.type for event in EVENTS} == EVENT_TYPES
-    assert set(FILES) == {f"{kind}.json" for kind in EVENT_TYPES} | {"commit.json"}
+    assert set(FILES) == {f"{kind}.json" for kind in (*EVENT_TYPES, *VARIANTS)} | {"commit.json"}
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.type)
@@ -22,6 +22,12 @@ def test_a_golden_event_decodes_to_the_same_object(event: object) -> None:
     """The bytes of then give the object of now."""
     kind = getattr(event, "type", "")
     assert event_adapter.validate_json(FILES[f"{kind}.json"]) == event
+
+
+@pytest.mark.parametrize("name", sorted(VARIANTS))
+def test_a_field_that_came_later_has_its_own_file(name: str) -> None:
+    """The older file keeps its bytes; the newer one decodes to the object of now."""
+    assert event_adapter.validate_json(FILES[f"{name}.json"]) == VARIANTS[name]
 
 
 @pytest.mark.parametrize("name", sorted(FILES))

@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from shared.log.fold import apply, fold
 from shared.log.port import Stored
 from shared.messages.codec import decode, digest
+from shared.queue.dispatch import due, stuck
 from shared.task import commands as cmd
 from shared.task import events as ev
 from shared.task.decide import decide
@@ -93,13 +94,22 @@ class Core(RuleBasedStateMachine):
         fixed=rarely,
         typed=rarely,
         plan_prohibits=st.integers(0, 9),
+        stands=rarely,
     )
     def begin(
-        self, nodes: tuple[PlannedSubtask, ...], concurrency: int, fixed: bool, typed: bool, plan_prohibits: int
+        self,
+        nodes: tuple[PlannedSubtask, ...],
+        concurrency: int,
+        fixed: bool,
+        typed: bool,
+        plan_prohibits: int,
+        stands: bool,
     ) -> None:
-        """The task is created, with its plan or without."""
+        """The task is created, with its plan or without, or as one that never has any."""
         self.nodes, self.concurrency, self.fixed = nodes, concurrency, fixed and plan_prohibits == 0
-        if typed:
+        if stands:
+            self.story = Story.standing()
+        elif typed:
             self.story = Story.typed()
         else:
             self.story = Story.of(*nodes, concurrency=concurrency, prohibit_rollback=self.fixed)
@@ -518,6 +528,29 @@ class Core(RuleBasedStateMachine):
             assert (task.state is TaskState.CANCELLED) is task.cancelled
 
     @invariant()
+    def a_standing_task_only_starts_and_stops(self) -> None:
+        """It has no subtasks, runs from its creation until it is cancelled, and is started by a retry alone."""
+        task = self.story.task
+        if task is None or not task.standing:
+            return
+        assert not task.subtasks
+        assert not task.parts
+        assert task.direction is Direction.FORWARD
+        assert task.state is (TaskState.CANCELLED if task.cancelled else TaskState.RUNNING)
+        assert (task.finished_at is not None) is task.cancelled
+        assert task.started_at is not None
+        assert not due(task)
+        assert not stuck(task, self.story.at.timestamp())
+        met[f"standing {task.state}"] += 1
+
+    @precondition(lambda self: self.story.now.standing)
+    @rule()
+    def plan_what_stands(self) -> None:
+        """No executor can give it a plan, nor say that there is none."""
+        assert not self._do(cmd.RecordPlan("p", self.nodes, self.story.at))
+        assert not self._do(cmd.FailPlan(OOPS, self.story.at))
+
+    @invariant()
     def nothing_waits_for_nobody(self) -> None:
         """What may become READY is READY, or the limit, a failure or a cancel stands in its way."""
         task = self.story.task
@@ -550,6 +583,8 @@ class Core(RuleBasedStateMachine):
 
     def _heal(self) -> bool:
         task = self.story.now
+        if task.standing:
+            return task.state is TaskState.RUNNING and self._do(cmd.CancelTask(self.story.at))
         if task.state is TaskState.INITIALIZING:
             return self._do(cmd.RecordPlan("end", self.nodes, self.story.at, 1, 1, self.concurrency, self.fixed))
         held = self._pick(0, RUNNING, CANCELING)
@@ -597,6 +632,7 @@ STEPS: dict[str, tuple[int, Callable[[Random], dict[str, Any]]]] = {
         lambda r: {"word": r.choice(list(SUBTASK_WORDS)), "place": r.randint(0, 11), "fitting": r.random() < 0.5},
     ),
     "garbage": (1, lambda r: {"place": r.randint(0, 11), "other": r.randint(0, 11)}),
+    "plan_what_stands": (1, lambda _: {}),
     "read_in_two_pieces": (1, lambda r: {"place": r.randint(0, 99)}),
     "wait": (2, lambda r: {"seconds": r.choice([1, 5])}),
     "two_at_once": (
@@ -605,19 +641,28 @@ STEPS: dict[str, tuple[int, Callable[[Random], dict[str, Any]]]] = {
     ),
 }
 WHILE_PLANNING = {"plan", "cannot_plan"}
-ANY_TIME = {"stale_report", "copy", "garbage", "read_in_two_pieces", "command_task", "wait"}
+ANY_TIME = {"plan_what_stands", "stale_report", "copy", "garbage", "read_in_two_pieces", "command_task", "wait"}
 
 
 def tell(seed: int, steps: int) -> Story:
     """One story by chance alone: dozens of times faster than Hypothesis, with the same steps and the same checks."""
     chance = Random(seed)
     core = Core()
-    core.begin(random_plan(chance), chance.choice([0, 0, 1, 2, 3]), chance.random() < 0.05, chance.random() < 0.15, 0)
+    core.begin(
+        random_plan(chance),
+        chance.choice([0, 0, 1, 2, 3]),
+        chance.random() < 0.05,
+        chance.random() < 0.15,
+        0,
+        seed % 20 == 7,
+    )
     names, weights = list(STEPS), [weight for weight, _ in STEPS.values()]
     for name in chance.choices(names, weights, k=steps):
         if core.story.now.state is TaskState.SUCCESSFUL and chance.random() < 0.2:
             break
         if name == "stale_report" and not core.reports:
+            continue
+        if name == "plan_what_stands" and not core.story.now.standing:
             continue
         if name not in ANY_TIME and (name in WHILE_PLANNING) is not (core.story.now.state is TaskState.INITIALIZING):
             continue
@@ -627,5 +672,6 @@ def tell(seed: int, steps: int) -> Story:
         core.counts_agree()
         core.state_follows_from_subtasks()
         core.nothing_waits_for_nobody()
+        core.a_standing_task_only_starts_and_stops()
     core.teardown()
     return core.story

@@ -30,7 +30,7 @@ def legal_on_task(task: Task, word: str) -> bool:
     return {
         "retry": at_rest and task.direction is Direction.FORWARD and all(s.plan.can_retry for s in failed),
         "skip": at_rest and bool(failed) and all(s.plan.can_skip for s in failed),
-        "rollback": at_rest and not task.prohibit_rollback and not spoiled,
+        "rollback": at_rest and not task.standing and not task.prohibit_rollback and not spoiled,
         "cancel": task.state not in ENDED,
         "delete": task.state in ENDED and not task.deleted,
     }[word]

@@ -83,6 +83,13 @@ class Story:
         story.do(cmd.CreateTask(7, "a task", "host.inspect", BY.actor(), START))
         return story
 
+    @classmethod
+    def standing(cls) -> Self:
+        """A standing task."""
+        story = cls()
+        story.do(cmd.CreateTask(7, "a task", "object.sync", BY.actor(), START, standing=True))
+        return story
+
     @property
     def now(self) -> Task:
         """The task as it stands."""

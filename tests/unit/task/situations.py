@@ -163,6 +163,8 @@ TASKS: dict[str, Callable[[], Story]] = {
     "the rollback was cancelled between two steps": lambda: _pair().run(1).break_down(2).roll_back().undo(2).cancel(),
     "rolled back": _rolled_back,
     "deleted": _deleted,
+    "standing, started": Story.standing,
+    "standing, stopped": lambda: Story.standing().cancel(),
 }
 
 

@@ -42,6 +42,12 @@ WANTED = (
     *("I1 garbage", "I2 read in two pieces", "I9 token of a later generation", "I11 rolled back"),
     *(f"I7 a cancel ended as subtask.{word}" for word in ("cancelled", "succeeded", "failed", "undone")),
     *("I14 decided on a replayed copy", "lost and not begun again in a cancelled task"),
+    *(
+        "standing RUNNING",
+        "standing CANCELLED",
+        "task retry from CANCELLED FORWARD",
+        "task cancel from RUNNING FORWARD",
+    ),
 )
 
 
