@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from services.executor.app import run
 from services.executor.catalog import discover
+from services.executor.confidential import CannotStart
 from services.executor.connection import LogRegression
 from services.executor.liveness import cards
 from services.executor.settings import Settings
@@ -34,11 +35,18 @@ def main(argv: list[str]) -> int:
         return 2
     logging.configure(settings.log_level, service="executor")
     collect_seldom()
+    return _run(settings)
+
+
+def _run(settings: Settings) -> int:
     try:
         return uvloop.run(run(settings))
     except LogRegression as regression:
         logging.get(__name__).error("LOG_REGRESSION", why=str(regression))
         return EXIT_REGRESSION
+    except CannotStart as problem:
+        logging.get(__name__).error("cannot start", why=str(problem))
+        return 1
     except KeyboardInterrupt:
         return 0
 

@@ -18,6 +18,7 @@ from services.executor.asking import ask_through
 from services.executor.attempt import Tools
 from services.executor.catalog import discover
 from services.executor.chain import Chains
+from services.executor.confidential import Confidential
 from services.executor.connection import Connection
 from services.executor.lease import Leases
 from services.executor.liveness import Liveness
@@ -42,11 +43,18 @@ log = get(__name__)
 
 
 async def run(settings: Settings) -> int:
-    """Run one executor until it is told to stop; return the exit code. Raises `LogRegression`."""
+    """Run one executor until it is told to stop; return the exit code. Raises `LogRegression`, `CannotStart`."""
+    confidential = Confidential.read(
+        settings.secrets_key,
+        settings.secrets_key_file,
+        settings.data_dir,
+        connections=settings.connections_file,
+        folders=settings.secret_dirs,
+    )
     name = settings.name or f"{platform.node()}-{os.getpid()}"
     incarnation = f"{os.getpid()}-{secrets.token_hex(8)}"
     broker = NatsBroker(logger=None, **broker_options(settings.nats_url, name=f"opsledger executor {name}"))
-    executor = _Executor(settings, broker, name, incarnation)
+    executor = _Executor(settings, confidential, broker, name, incarnation)
 
     @broker.subscriber(subjects.nudge(incarnation), title="nudge", decoder=_as_it_came)
     async def nudge(body: bytes) -> None:
@@ -77,8 +85,11 @@ async def _as_it_came(message: NatsMessage) -> bytes:
 class _Executor:
     """Everything one executor process is made of."""
 
-    def __init__(self, settings: Settings, broker: NatsBroker, name: str, incarnation: str) -> None:
+    def __init__(
+        self, settings: Settings, confidential: Confidential, broker: NatsBroker, name: str, incarnation: str
+    ) -> None:
         self._settings = settings
+        self._confidential = confidential
         self._broker = broker
         self._name = name
         self._incarnation = incarnation
@@ -113,7 +124,8 @@ class _Executor:
             cancel_grace=settings.cancel_grace_seconds,
         )
         ask = ask_through(lambda subject, body, seconds: request(client, subject, body, timeout=seconds))
-        tools = Tools(offers, policy, LogStore(client), Results(client), files, ask)
+        told = self._confidential.disclosing(Bucket(client, subjects.VALUES), Bucket(client, subjects.CONNECTIONS))
+        tools = Tools(offers, policy, LogStore(client), Results(client), files, ask, told)
         me = Self(self._incarnation, self._name, pools, frozenset(offers.operations))
         owners = Owners(executors, catalog, ack_wait=settings.ack_wait_seconds)
         self._leases = Leases(task_log, ack_wait=settings.ack_wait_seconds, cancel_grace=settings.cancel_grace_seconds)

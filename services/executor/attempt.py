@@ -4,7 +4,7 @@ Knows operations and their outcomes; refuses to know claims, queues and what com
 """
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,10 @@ from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from services.executor import outcome
 from services.executor.catalog import Catalog
+from services.executor.disclosed import Disclosing, MaskedResults
 from services.executor.fault import Cancelled, PermanentFault, TransientFault
 from services.executor.lease import Lease, Running
+from services.executor.masking import Masker
 from services.executor.operations.contract import Ask, Context, ExecutorPolicy, Operation, no_api
 from services.executor.output import LogSink, Output
 from shared.runtime.failpoint import hit
@@ -37,6 +39,7 @@ class Tools:
     results: Results
     files: Path
     ask: Ask = no_api
+    disclosing: Disclosing = field(default_factory=Disclosing)
 
 
 async def perform(
@@ -51,6 +54,8 @@ async def perform(
     operation: Operation[Any] | None = tools.catalog.operations.get(named.operation if named else plan.operation)
     if operation is None:
         return outcome.not_offered(named.operation if named else plan.operation, plan.pool)
+    disclosed = tools.disclosing.to(task, subtask)
+    masker = disclosed.masker
     output = Output(
         tools.sink,
         task_id=task.id,
@@ -59,6 +64,7 @@ async def perform(
         attempt=subtask.attempt,
         phase="undo" if undoing else "execute",
         limit_bytes=tools.policy.output_limit_bytes,
+        masker=masker,
     )
     try:
         ctx = Context(
@@ -76,9 +82,12 @@ async def perform(
             files=tools.files,
             policy=tools.policy,
             children=lease.children,
-            results=tools.results,
+            results=MaskedResults(tools.results, masker),
+            resolve_secret=disclosed.secret,
+            resolve_connection=disclosed.connection,
+            keep_secret=disclosed.keep,
             ask=tools.ask,
-            on_progress=lambda fraction, note: setattr(running, "progress", (fraction, note)),
+            on_progress=lambda done, note: setattr(running, "progress", (done, masker.text(note))),
         )
         hit("executor.before_effect")
         _unless_cancelled(running)
@@ -90,11 +99,11 @@ async def perform(
             else:
                 value = await operation.execute(ctx, operation.parse(named.params if named else plan.params))
         hit("executor.after_effect")
-        result: cmd.Outcome = cmd.Undone() if undoing else await _kept(tools, task, subtask, value)
+        result: cmd.Outcome = cmd.Undone() if undoing else await _kept(tools, task, subtask, value, masker)
     except Cancelled as error:
-        result = cmd.Cancelled() if running.cancelled.is_set() else outcome.failed(error)
+        result = cmd.Cancelled() if running.cancelled.is_set() else outcome.failed(error, masker)
     except TimeoutError as error:
-        result = outcome.timed_out(plan.timeout_s) if limit.expired() else outcome.failed(error)
+        result = outcome.timed_out(plan.timeout_s) if limit.expired() else outcome.failed(error, masker)
     except asyncio.CancelledError:
         try:
             result = _stopped(lease, running)
@@ -102,7 +111,7 @@ async def perform(
             await output.aclose()
             raise
     except Exception as error:  # noqa: BLE001  whatever an operation raises becomes an outcome, here and only here
-        result = outcome.failed(error)
+        result = outcome.failed(error, masker)
     return await _said(output, lease, running, result)
 
 
@@ -153,11 +162,11 @@ async def _output_of(tools: Tools, subtask: Subtask) -> Any:
         raise TransientFault(f"the output of '{subtask.plan.key}' cannot be had: {error}") from error
 
 
-async def _kept(tools: Tools, task: Task, subtask: Subtask, value: Any) -> cmd.Outcome:
+async def _kept(tools: Tools, task: Task, subtask: Subtask, value: Any, masker: Masker) -> cmd.Outcome:
     if value is None:
         return cmd.Succeeded()
     try:
-        encoded = to_json(value)
+        encoded = to_json(masker.value(from_json(to_json(value))) if masker else value)
     except (PydanticSerializationError, ValueError) as error:
         raise PermanentFault(f"the operation returned what cannot be written as JSON: {error}") from error
     if len(encoded) <= INLINE_OUTPUT:

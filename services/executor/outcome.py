@@ -14,6 +14,7 @@
 import traceback
 
 from services.executor.fault import Fault, PermanentFault
+from services.executor.masking import Masker
 from shared.runtime.logging import get
 from shared.task.commands import Failed
 from shared.task.events import Problem
@@ -23,15 +24,15 @@ MAX_MESSAGE = 2_000
 log = get(__name__)
 
 
-def failed(error: BaseException) -> Failed:
-    """Return the outcome of an operation that raised. What nobody foresaw is logged with its trace."""
+def failed(error: BaseException, masker: Masker) -> Failed:
+    """Return the outcome of an operation that raised, masked. What nobody foresaw is logged with its trace."""
     if isinstance(error, Fault):
-        detail = error.detail or None
+        detail = masker.value(error.detail) or None
         kind = str((detail or {}).get("kind") or ("PERMANENT" if isinstance(error, PermanentFault) else "FAILED"))
-        problem = Problem(kind=kind, message=_short(str(error)), detail=detail)
+        problem = Problem(kind=kind, message=_short(masker.text(str(error))), detail=detail)
         return Failed(problem, retryable=not isinstance(error, PermanentFault))
     log.error("operation raised what nobody foresaw", trace="".join(traceback.format_exception(error)))
-    text = _short(f"{type(error).__name__}: {error}")
+    text = _short(masker.text(f"{type(error).__name__}: {error}"))
     return Failed(Problem(kind="INTERNAL", message=f"The operation is at fault: {text}"), retryable=True)
 
 

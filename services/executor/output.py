@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from services.executor.line import Lines, harmless, pieces
-from services.executor.operations.contract import Level, Phase
+from services.executor.masking import Masker, Stream
+from services.executor.operations.contract import Level, LineFeed, Phase
 
 BATCH_BYTES = 64 * 1024
 BATCH_DELAY = 0.05
@@ -46,6 +47,7 @@ class Output:
         "_limit",
         "_lines",
         "_lost",
+        "_masker",
         "_now",
         "_room",
         "_sink",
@@ -67,6 +69,7 @@ class Output:
         attempt: int,
         phase: Phase,
         limit_bytes: int,
+        masker: Masker | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._sink = sink
@@ -74,6 +77,7 @@ class Output:
         self._subtask = subtask
         self._head = (generation, attempt, phase)
         self._limit = limit_bytes
+        self._masker = masker if masker is not None else Masker()
         self._now = now
         self._kept = 0
         self._waiting = 0
@@ -104,11 +108,11 @@ class Output:
 
     async def write(self, level: Level, text: str) -> None:
         """Say something, waiting while the log is behind. Raises what the store raised if that is why it is behind."""
-        for line in pieces(text):
+        for line in pieces(self._masker.text(text)):
             await self._make_room()
             self._keep(level, line)
 
-    def lines(self, level: Level) -> Lines:
+    def lines(self, level: Level) -> LineFeed:
         """Return a feed that logs raw bytes line by line, waiting while the log is behind."""
 
         async def write(lines: list[str]) -> None:
@@ -117,7 +121,7 @@ class Output:
                     await self._make_room()
                 self._keep(level, line)
 
-        return Lines(write, lambda: self.truncated)
+        return _MaskedLines(Lines(write, lambda: self.truncated), self._masker)
 
     async def flush(self) -> None:
         """Return when all that was said is stored; call it before a result is committed. Raises if it cannot be."""
@@ -146,7 +150,7 @@ class Output:
         self._open_room()
 
     def _say(self, level: Level, text: str) -> None:
-        for line in pieces(text):
+        for line in pieces(self._masker.text(text)):
             if self._waiting >= MAX_WAITING and not self.truncated:
                 self._lost += 1
             else:
@@ -156,7 +160,7 @@ class Output:
         if self.truncated:
             return
         self._tell_lost()
-        text = harmless(line)
+        text = self._masker.text(harmless(line))  # once more: a terminal's colours may have stood in a value
         if self._kept + len(text) > self._limit:
             self.truncated = True
             self._push("WARN", f"[output limit of {self._limit} bytes reached: nothing after this line is kept]")
@@ -232,3 +236,20 @@ class Output:
         if self._room is not None:
             self._room.set()
             self._room = None
+
+
+class _MaskedLines:
+    """A feed whose bytes are masked before they are cut into lines."""
+
+    __slots__ = ("_lines", "_stream")
+
+    def __init__(self, lines: Lines, masker: Masker) -> None:
+        self._lines = lines
+        self._stream = Stream(masker)
+
+    async def feed(self, data: bytes) -> None:
+        await self._lines.feed(self._stream.feed(data))
+
+    async def end(self) -> None:
+        await self._lines.feed(self._stream.end())
+        await self._lines.end()

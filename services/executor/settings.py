@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -30,7 +30,16 @@ class Settings(BaseSettings):
     output_limit_bytes: Annotated[int, Field(ge=1024)] = 16 * 1024 * 1024
     cancel_grace_seconds: Annotated[float, Field(ge=0, le=600)] = 10.0
 
-    @field_validator("env_allow", "egress_allow", "file_roots", mode="before")
+    secrets_key: SecretStr | None = None
+    """What value secrets are sealed with; the same as every API process has. Outweighs the file."""
+    secrets_key_file: Path | None = None
+    """By default `secrets.key` in the data directory, where there is one."""
+    secret_dirs: Annotated[list[Path], NoDecode] = []
+    """Below these folders a `file:` reference may point."""
+    connections_file: Path | None = None
+    """A JSON list of connections; outweighs those of the API."""
+
+    @field_validator("env_allow", "egress_allow", "file_roots", "secret_dirs", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value

@@ -7,7 +7,7 @@ Written and read as any client of NATS object stores would, but with plain reque
 import base64
 import json
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from hashlib import sha256
 from typing import Any, Final
@@ -28,6 +28,14 @@ STREAM: Final = f"OBJ_{subjects.RESULTS}"
 
 class ResultsUnavailable(Exception):  # noqa: N818  what the world did
     """The object store cannot be reached, or does not hold what an event names."""
+
+
+class ResultMissing(ResultsUnavailable):
+    """The object store answers, and has no object of this name: somebody removed it."""
+
+
+class ResultDamaged(ResultsUnavailable):
+    """The object store has an object of this name that is not, or not wholly, what was stored."""
 
 
 class Writer:
@@ -121,25 +129,56 @@ class Results:
         if before is not None:
             await self._forget(before)
 
-    async def read(self, reference: Mapping[str, Any]) -> AsyncIterator[bytes]:
+    async def read(self, reference: Mapping[str, Any]) -> AsyncGenerator[bytes]:
         """Give what a reference names piece by piece; its hash is checked at the end. Raises `ResultsUnavailable`."""
         name = str(reference["object"])
         digest = sha256()
         try:
-            info = await self._info(name)
-            if info is None or info.get("deleted"):
-                raise ResultsUnavailable(f"result {name} cannot be read: there is no such object")
+            info = await self._found(reference)
             async for piece in self._pieces(info):
                 digest.update(piece)
                 yield piece
         except (ApiError, Unreachable, Unanswered) as error:
             raise ResultsUnavailable(f"result {name} cannot be read: {error}") from error
         if digest.hexdigest() != reference.get("sha256"):
-            raise ResultsUnavailable(f"result {name} is not what was stored: its hash differs")
+            raise ResultDamaged(f"result {name} is not what was stored: its hash differs")
 
     async def get(self, reference: Mapping[str, Any]) -> bytes:
         """Return what a reference names, its hash checked. Raises `ResultsUnavailable`."""
         return b"".join([piece async for piece in self.read(reference)])
+
+    async def find(self, name: str) -> dict[str, Any] | None:
+        """Return the reference of the object of this name, None when there is none. Raises `ResultsUnavailable`."""
+        try:
+            info = await self._info(name)
+        except (ApiError, Unreachable, Unanswered) as error:
+            raise ResultsUnavailable(f"result {name} cannot be looked for: {error}") from error
+        if info is None or info.get("deleted"):
+            return None
+        digest = base64.urlsafe_b64decode(str(info["digest"]).removeprefix("SHA-256="))
+        return {"object": name, "bytes": int(info["size"]), "sha256": digest.hex()}
+
+    async def check(self, reference: Mapping[str, Any]) -> None:
+        """Raise unless the store says that it holds what a reference names; its bytes are not read.
+
+        Raises `ResultMissing`, `ResultDamaged`, or `ResultsUnavailable` when the store does not answer.
+        """
+        try:
+            await self._found(reference)
+        except (ApiError, Unreachable, Unanswered) as error:
+            raise ResultsUnavailable(f"result {reference['object']} cannot be read: {error}") from error
+
+    async def _found(self, reference: Mapping[str, Any]) -> dict[str, Any]:
+        name = str(reference["object"])
+        info = await self._info(name)
+        if info is None or info.get("deleted"):
+            raise ResultMissing(f"result {name} cannot be read: there is no such object")
+        stored = str(info.get("digest", "")).removeprefix("SHA-256=")
+        if stored and base64.urlsafe_b64decode(stored).hex() != reference.get("sha256"):
+            raise ResultDamaged(f"result {name} is not what was stored: its hash differs")
+        if reference.get("bytes", info["size"]) != info["size"]:
+            raise ResultDamaged(f"result {name} is not what was stored: it has {info['size']} bytes")
+        return info
 
     async def _info(self, name: str) -> dict[str, Any] | None:
         try:

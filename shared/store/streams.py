@@ -18,6 +18,15 @@ NO_STREAM = 10059
 STREAM_EXISTS = frozenset({10058, 10065})
 DAY = 86_400 * 1_000_000_000
 MIB = 1024 * 1024
+LASTING = (
+    subjects.CATALOG,
+    subjects.IDEMPOTENCY,
+    subjects.ACCESS,
+    subjects.CONNECTIONS,
+    subjects.SECRETS,
+    subjects.VALUES,
+)
+"""The buckets whose entries never expire."""
 REPLAYS_KEPT = timedelta(minutes=31)
 """How long a used signature is remembered: a request may be signed 15 minutes ahead of our clock, and is good until 15
 minutes behind it."""
@@ -87,8 +96,7 @@ async def provision(client: Client, *, replicas: int, lease: timedelta) -> None:
     for settings in (tasks(replicas), work(replicas), *others(replicas)):
         await create(client, settings)
     js = client.jetstream()
-    lasting = (subjects.CATALOG, subjects.IDEMPOTENCY, subjects.ACCESS, subjects.CONNECTIONS, subjects.SECRETS)
-    for bucket in lasting:
+    for bucket in LASTING:
         await _bucket(js.create_key_value(KeyValueConfig(bucket=bucket, replicas=replicas)))
     await _bucket(
         js.create_key_value(KeyValueConfig(bucket=subjects.EXECUTORS, replicas=replicas, ttl=lease.total_seconds()))

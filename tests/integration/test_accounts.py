@@ -23,9 +23,14 @@ import pytest
 from nats.aio.client import Client
 
 from shared.log.jetstream import JetStreamStorage
+from shared.messages import subjects
 from shared.runtime.nats import ApiError, Unanswered, Unreachable, api, connect, options, request
+from shared.store.connections import ConnectionSpec
+from shared.store.kv import Bucket, BucketUnavailable
 from shared.store.objects import Results
+from shared.store.secrets import ValueSecrets
 from shared.store.streams import provision
+from shared.store.vault import Vault
 from tests.integration.api.harness import INSTANCES
 from tests.integration.api.test_process import Process
 from tests.integration.bus.producer import SECRETS_KEY, producer_at
@@ -35,9 +40,16 @@ from tests.support.process import free_port
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 ROLES = ("admin", "api", "executor", "producer")
-GUARDED = ("TASKS", "COMMANDS", "KV_access", "KV_secrets", "KV_idempotency")
+GUARDED = ("TASKS", "COMMANDS", "KV_access", "KV_secrets", "KV_connections", "KV_idempotency")
 """What nobody may write through a reply subject."""
-ATTACKS = ("tasks.9", "commands.cancel", "$KV.access.user/admin", "$KV.secrets.x", "$KV.idempotency.x")
+ATTACKS = (
+    "tasks.9",
+    "commands.cancel",
+    "$KV.access.user/admin",
+    "$KV.secrets.x",
+    "$KV.connections.x",
+    "$KV.idempotency.x",
+)
 
 
 class Configured(NatsServer):
@@ -213,7 +225,7 @@ CALLS = (
 
 
 async def test_an_executor_reaches_what_it_needs_and_nothing_else(clients: dict[str, Client]) -> None:
-    """No setting of a stream, no consumer, no command, no bucket but its own two."""
+    """No setting of a stream, no consumer, no command, no bucket but those it works with."""
     executor = clients["executor"]
     for call in CALLS:
         with pytest.raises(Unreachable):
@@ -226,6 +238,33 @@ async def test_an_executor_reaches_what_it_needs_and_nothing_else(clients: dict[
     reference = await results.put("large", b"x" * 700_000)
     assert await results.get(reference) == b"x" * 700_000
     assert await Results(clients["api"]).get(reference) == b"x" * 700_000
+
+
+async def test_an_executor_reads_targets_and_its_secrets_and_no_key_that_signs(clients: dict[str, Client]) -> None:
+    """Connections are read, value secrets read and written; nothing of KV `secrets` can be had, by whichever call."""
+    admin, executor = clients["admin"], clients["executor"]
+    key = Vault("k" * 32)
+    await Bucket(admin, subjects.SECRETS).put("signing/1", key.seal("signing/1", "ols_secret"))
+    await Bucket(admin, subjects.CONNECTIONS).put("crm", ConnectionSpec(name="crm", url="file:///srv").encode())
+    values = ValueSecrets(Bucket(executor, subjects.VALUES), key)
+    await ValueSecrets(Bucket(admin, subjects.VALUES), key).put("crm/password", "sesame", by="admin")
+    found = await values.get("crm/password")
+    assert found is not None
+    assert found[0] == "sesame"
+    await values.put("crm/other", "simsim", by="task 1/1")
+    assert await values.remove("crm/other")
+    connection = await Bucket(executor, subjects.CONNECTIONS).get("crm")
+    assert connection is not None
+    assert connection.value == b'{"url":"file:///srv","name":"crm"}'
+    for bucket in (subjects.CONNECTIONS, subjects.SECRETS):
+        with pytest.raises(BucketUnavailable):
+            await Bucket(executor, bucket, timeout=0.5).put("crm", b"{}")
+    with pytest.raises(BucketUnavailable):
+        await Bucket(executor, subjects.SECRETS, timeout=0.5).get("signing/1")
+    calls = ("STREAM.MSG.GET", "DIRECT.GET", "STREAM.INFO", "CONSUMER.CREATE")
+    for call in (*(f"{one}.KV_secrets" for one in calls), "DIRECT.GET.KV_secrets.$KV.secrets.signing/1"):
+        with pytest.raises(Unreachable):
+            await api(executor, call, {"last_by_subj": "$KV.secrets.signing/1"}, timeout=2)
 
 
 async def test_a_producer_sends_commands_and_hears_answers(clients: dict[str, Client]) -> None:

@@ -16,7 +16,7 @@ from typing import Protocol
 from opsledger.cli.data_dir import DataDir
 from opsledger.cli.failure import CliError, Exit
 from opsledger.cli.local import admin as admins
-from opsledger.cli.local import nats, ready
+from opsledger.cli.local import nats, ready, samples
 from opsledger.cli.local.child import Child
 from opsledger.cli.local.crew import Crew, death
 from opsledger.cli.local.environment import HOST, Servers, choose_port, service
@@ -138,6 +138,8 @@ async def _live(wanted: Wanted, port: int, crew: Crew, say: Say, greet: Greet) -
     api = await crew.start("api", service("api", "serve"), servers.environment(host=HOST, port=port))
     await ready.wait_api(api, url, admin.password)
     say("api", url)
+    if wanted.nats_url is None:
+        await _offer_samples(home, url, admin.password, say)
 
     crew.rank(EXECUTOR_GRACE_SECONDS)
     await _start_executors(wanted.executors, servers, crew)
@@ -147,6 +149,16 @@ async def _live(wanted: Wanted, port: int, crew: Crew, say: Say, greet: Greet) -
     _announce(url)
     await greet(System(url, admin.password, wanted.executors, home))
     await asyncio.Event().wait()
+
+
+async def _offer_samples(home: DataDir, url: str, password: str, say: Say) -> None:
+    """At the first start of a directory that is ours alone: something to try things on; it is up without it too."""
+    try:
+        if await asyncio.to_thread(samples.make, home):
+            await samples.offer(home, url, password)
+            say("samples", "sample-db, sample-source, sample-destination")
+    except (OSError, CliError) as error:
+        say("samples", f"not offered: {error}", "warn")
 
 
 async def _start_executors(count: int, servers: Servers, crew: Crew) -> None:

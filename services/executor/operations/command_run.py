@@ -1,21 +1,24 @@
 """`command.run`: run one program, without a shell, contained (T28), and keep what it said.
 
 Refuses to know what the program is for. The command's environment is what the executor's policy lets through, plus
-`env` of the parameters as literal values, plus `TASK_TOKEN`. An argv that begins with `@python` runs the interpreter of
-the executor it lands on, whatever its path there.
+`env` of the parameters as literal values, plus the values that `secret_env` refers to, plus `TASK_TOKEN`. An argv that
+begins with `@python` runs the interpreter of the executor it lands on, whatever its path there.
 """
 
 import os
 import re
 import shlex
 import sys
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import from_json, to_json
 
 from services.executor.line import harmless
+from services.executor.masking import Masker
+from services.executor.masking import Stream as Masked
 from services.executor.operations.contract import (
     Cancelled,
     Context,
@@ -24,6 +27,7 @@ from services.executor.operations.contract import (
     Operation,
     Params,
     PermanentFault,
+    Secret,
     Stream,
     TransientFault,
 )
@@ -61,6 +65,10 @@ class CommandRunParams(Params):
 
     argv: Annotated[list[Argument], Field(min_length=1, max_length=1_000)]
     env: Annotated[dict[EnvName, Argument], Field(max_length=200)] = Field(default_factory=dict)
+    secret_env: Annotated[dict[EnvName, Secret], Field(max_length=50)] = Field(
+        default_factory=dict,
+        description="Variables and the secrets that are their values, as `kv:NAME`.",
+    )
     cwd: Annotated[str, StringConstraints(pattern=r"^/", max_length=4_096), AfterValidator(_without_nul)] | None = None
     stdin: Annotated[str, StringConstraints(max_length=MAX_JSON)] | UpstreamsAsJson | None = None
     parse: Literal["text", "json"] = "text"
@@ -73,6 +81,13 @@ class CommandRunParams(Params):
     host_pids: bool = Field(
         default=False, description="Leave the pid namespace out, for a command that must signal processes of the host."
     )
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        twice = sorted(self.env.keys() & self.secret_env.keys())
+        if twice:
+            raise ValueError(f"{', '.join(twice)}: in env and in secret_env")
+        return self
 
 
 class Kept:
@@ -127,15 +142,17 @@ class CommandRun(Operation[CommandRunParams]):
 
     async def execute(self, ctx: Context, params: CommandRunParams) -> dict[str, Any]:
         """Run it; an exit code that is not expected is a failure that a retry may mend."""
-        kept = {
+        kept: dict[Stream, Kept] = {
             "stdout": Kept(MAX_JSON if params.parse == "json" else params.keep_bytes),
             "stderr": Kept(max(params.keep_bytes, 1024)),
         }
         levels = {"stdout": params.log_stdout, "stderr": params.log_stderr}
+        secrets = {name: await _secret(ctx, name, reference) for name, reference in params.secret_env.items()}
+        masked = _masked(secrets)
         feeds = {stream: ctx.log.lines(level) for stream, level in levels.items() if level != "NONE"}
 
         async def take(stream: Stream, data: bytes) -> None:
-            kept[stream].add(data)
+            kept[stream].add(masked[stream].feed(data))
             if stream in feeds:
                 await feeds[stream].feed(data)
 
@@ -143,7 +160,7 @@ class CommandRun(Operation[CommandRunParams]):
         try:
             ended = await ctx.run(
                 _own_python(params.argv),
-                env=params.env,
+                env={**params.env, **secrets},
                 cwd=params.cwd,
                 stdin=_stdin(ctx, params),
                 on_data=take,
@@ -152,6 +169,8 @@ class CommandRun(Operation[CommandRunParams]):
         finally:
             for feed in feeds.values():
                 await feed.end()
+        for stream in masked:
+            kept[stream].add(masked[stream].end())
         stdout, stderr = kept["stdout"], kept["stderr"]
         _judge(params, ended, stderr)
         output: dict[str, Any] = {
@@ -164,6 +183,21 @@ class CommandRun(Operation[CommandRunParams]):
         if params.parse == "json":
             output["data"] = _parse(stdout)
         return output
+
+
+async def _secret(ctx: Context, name: str, reference: str) -> str:
+    value = await ctx.secret(reference)
+    if "\0" in value:
+        raise PermanentFault(f"The secret for {name} has a NUL character, which no variable can hold.")
+    return value
+
+
+def _masked(secrets: Mapping[str, str]) -> dict[Stream, Masked]:
+    """Return what masks each stream before its middle is left out: half a value would not be recognised later."""
+    masker = Masker()
+    for value in secrets.values():
+        masker.add(value)
+    return {"stdout": Masked(masker), "stderr": Masked(masker)}
 
 
 def _own_python(argv: list[str]) -> list[str]:

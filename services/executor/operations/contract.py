@@ -110,7 +110,7 @@ Ask = Callable[[str, Mapping[str, Any], float], Coroutine[Any, Any, dict[str, An
 
 Secret = Annotated[
     str,
-    StringConstraints(pattern=r"^(env|file|kv):[A-Za-z0-9_./@-]{1,200}$"),
+    StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,30}:[A-Za-z0-9_./@#:-]{1,200}$"),
     Field(
         description="Where the value is, never the value: env:NAME, file:NAME or kv:NAME.", json_schema_extra=_SECRET
     ),
@@ -154,6 +154,9 @@ class ResultStore(Protocol):
     def read(self, reference: Mapping[str, Any]) -> AsyncIterator[bytes]:
         """Give a file piece by piece. Raises a fault when it is not there or not what was stored."""
 
+    async def find(self, name: str) -> dict[str, Any] | None:
+        """Return the reference of the file of this name, None when there is none. Raises a fault."""
+
 
 @dataclass(frozen=True, slots=True)
 class ExecutorPolicy:
@@ -172,11 +175,11 @@ class ExecutorPolicy:
     cancel_grace: float = 10.0
 
     def inherited_env(self) -> dict[str, str]:
-        """Return the part of the executor's environment that commands may see."""
+        """Return the part of the executor's environment that commands may see; secrets are never among it."""
         return {
             name: value
             for name, value in os.environ.items()
-            if any(fnmatchcase(name, pattern) for pattern in self.env_allow)
+            if not name.startswith("OPSLEDGER_") and any(fnmatchcase(name, pattern) for pattern in self.env_allow)
         }
 
 

@@ -52,6 +52,14 @@ def test_parameters_have_the_types_of_the_schema(api: StandIn, cli: Cli) -> None
     }
 
 
+def test_a_request_names_its_standing_task(api: StandIn, cli: Cli) -> None:
+    """`--parent` says whose request it is."""
+    api.pictures = [task("RUNNING")]
+    ran = cli("task", "create", "object.sync.sweep", "--parent", "4")
+    assert ran.code == 0, ran.err
+    assert sent(api) == {"type": "object.sync.sweep", "params": {}, "parent": 4}
+
+
 def test_everything_about_the_task_is_sent(api: StandIn, cli: Cli, tmp_path: Path) -> None:
     """Name, object, labels, parameters from a file, and the idempotency key."""
     api.pictures = [task("RUNNING")]

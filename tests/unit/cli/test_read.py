@@ -236,3 +236,11 @@ def test_show_says_what_can_be_done_now(api: StandIn, cli: Cli) -> None:
     """The words of the commands that are legal."""
     api.pictures = [task("FAILED", step(1, "a", "FAILED"), allowed=["retry", "skip"])]
     assert "allowed  retry, skip\n" in cli("task", "show", "7").out
+
+
+def test_a_standing_task_waits_for_requests(api: StandIn, cli: Cli) -> None:
+    """It has no steps, and nobody is going to plan any."""
+    api.pictures = [task("RUNNING", standing=True, taskType="object.sync")]
+    ran = cli("task", "show", "7")
+    assert "requests are tasks of their own" in ran.out
+    assert "plan" not in ran.out

@@ -115,7 +115,7 @@ def test_wait_has_bounds(seconds: object) -> None:
 
 
 async def test_without_a_store_a_secret_is_a_clear_fault(tmp_path: Path) -> None:
-    """Until there is a secret store, asking for a secret says so."""
+    """Where nothing keeps secrets, asking for one says so."""
     anything: Any = None
     context = Context(
         task_id=1, subtask=1, key="k", generation=1, attempt=1, phase="execute", token="1/1/1", fence=1, log=anything,
@@ -123,7 +123,7 @@ async def test_without_a_store_a_secret_is_a_clear_fault(tmp_path: Path) -> None
         results=anything,
     )  # fmt: skip
 
-    with pytest.raises(kit.PermanentFault, match="no secret store"):
+    with pytest.raises(kit.PermanentFault, match="nothing here keeps secrets"):
         await context.secret("db-password")
 
 
