@@ -26,7 +26,7 @@ from sqlalchemy import URL, make_url
 from testcontainers.community.postgres import PostgresContainer
 
 from tests.support.docker import compose_image, engine_version, fetch, image_at_hand
-from tests.support.process import ServerFailed, ServerProcess, free_port, setpriv
+from tests.support.process import ServerFailed, ServerProcess, become, free_port, setpriv
 
 USER = "tests"
 HOW_TO_GET_ONE = (
@@ -140,9 +140,7 @@ class PostgresServer(ServerProcess):
         self._made = True
 
     def _as_user(self) -> list[str]:
-        if self._user is None:
-            return []
-        return setpriv(f"--reuid={self._user.pw_uid}", f"--regid={self._user.pw_gid}", "--clear-groups")
+        return become(self._user)
 
     def _ready(self) -> bool:
         # The server writes its own process id and, when it accepts connections, "ready" into this file.

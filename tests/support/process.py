@@ -6,6 +6,7 @@ program may hold the port, and a test must never talk to that one by accident.
 
 import contextlib
 import os
+import pwd
 import random
 import shutil
 import signal
@@ -45,6 +46,19 @@ def setpriv(*options: str) -> list[str]:
     """The start of a command line that sets process attributes by util-linux; empty where there is none."""
     program = shutil.which("setpriv") if sys.platform == "linux" else None
     return [program, *options] if program else []
+
+
+def become(user: pwd.struct_passwd | None) -> list[str]:
+    """The start of a command line that runs as somebody else; empty for None.
+
+    Who becomes somebody else forgets whose death to follow, so it is asked for once more: of the main thread's, since
+    another one's death would count as well.
+    """
+    if user is None:
+        return []
+    main = threading.current_thread() is threading.main_thread()
+    changed = setpriv(f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups")
+    return [*changed, *(setpriv("--pdeathsig", "KILL") if main else [])]
 
 
 class ServerProcess:
