@@ -14,13 +14,18 @@ from opsledger.cli.failure import CliError, Exit
 from opsledger.cli.look.errors import complain
 from opsledger.cli.people import token, user
 from opsledger.cli.people.whoami import whoami
+from opsledger.cli.target import connection, secret
 from opsledger.cli.task import act
 from opsledger.cli.task.create import create
 from opsledger.cli.task.events import events
 from opsledger.cli.task.list import list_tasks
 from opsledger.cli.task.logs import logs
+from opsledger.cli.task.results import results
+from opsledger.cli.task.results_download import download
 from opsledger.cli.task.show import show
 from opsledger.cli.task.watch import watch
+from opsledger.cli.type import author
+from opsledger.cli.type.list import list_types
 from opsledger.cli.up import up
 
 _ABOUT = """Runs operations work and never loses, doubles or mislays it.
@@ -48,8 +53,9 @@ def build() -> App:
     app.command(join.api)
     app.command(jobs.init)
     app.command(_tasks())
+    app.command(_types())
     app.command(_audit())
-    for one in _people():
+    for one in (*_people(), *_targets()):
         app.command(one)
     app.command(whoami)
 
@@ -62,12 +68,20 @@ def build() -> App:
 
 def _tasks() -> App:
     task = App(name="task", help="Create tasks, see how they go, and steer them.")
-    for one in (create, show, watch, logs, events):
+    for one in (create, show, watch, logs, events, results, download):
         task.command(one)
     task.command(list_tasks, name="list")
     for one in act.commands():
         task.command(one, alias="pass" if one.__name__ == "skip" else None)
     return task
+
+
+def _types() -> App:
+    found = App(name="type", help="Task types and operations: what there is, and how to try your own.")
+    found.command(list_types, name="list")
+    for one in (author.lint, author.plan, author.run):
+        found.command(one)
+    return found
 
 
 def _audit() -> App:
@@ -89,6 +103,18 @@ def _people() -> list[App]:
     users.command(user.password)
     users.command(user.remove)
     return [tokens, users]
+
+
+def _targets() -> list[App]:
+    connections = App(name="connection", help="The targets that operations name.")
+    connections.command(connection.add)
+    connections.command(connection.list_connections, name="list")
+    connections.command(connection.remove)
+    secrets = App(name="secret", help="What operations get in with; values go in and never come out.")
+    secrets.command(secret.set_secret, name="set")
+    secrets.command(secret.list_secrets, name="list")
+    secrets.command(secret.remove)
+    return [connections, secrets]
 
 
 def run(words: Sequence[str]) -> int:

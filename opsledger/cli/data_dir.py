@@ -46,6 +46,11 @@ class DataDir:
         return self.root / "nats"
 
     @property
+    def samples(self) -> Path:
+        """What the sample connections of a first start point to."""
+        return self.root / "samples"
+
+    @property
     def runtime_file(self) -> Path:
         """What a second terminal needs to join: addresses, credentials in them, process ids (0600)."""
         return self.root / "runtime.json"

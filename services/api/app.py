@@ -27,6 +27,7 @@ from services.api.bus.status import StatusEvents
 from services.api.catalog import Catalog
 from services.api.commands import Commands
 from services.api.connection import CannotStart, open_log, watch
+from services.api.connections import Connections
 from services.api.creator import Creator
 from services.api.credentials import Credentials
 from services.api.identity.jwks import Jwks, from_file, from_url
@@ -42,6 +43,7 @@ from services.api.projection.migrate import pending
 from services.api.projection.projector import Projector
 from services.api.projection.reads import Reads
 from services.api.projection.selection import Selections
+from services.api.projection.sync_reads import SyncReads
 from services.api.rescuer import Rescuer, Stale
 from services.api.rest import openapi, routes
 from services.api.rest.admission import Admission
@@ -49,6 +51,7 @@ from services.api.rest.errors import HANDLERS
 from services.api.rest.gate import Gate
 from services.api.rest.live.live import Live
 from services.api.rest.ports import Api, Reach
+from services.api.secrets import Secrets
 from services.api.settings import Settings
 from services.api.tokens import Tokens
 from services.api.users import Users
@@ -65,6 +68,7 @@ from shared.store.ids import TaskIds
 from shared.store.kv import Bucket
 from shared.store.logs import LogStore
 from shared.store.objects import Results
+from shared.store.secrets import ValueSecrets
 from shared.store.vault import Vault
 
 PATIENCE = 5.0
@@ -122,7 +126,7 @@ class Running:
         queue = JetStreamQueue(client, replicas=settings.replicas, ack_wait=settings.ack_wait_seconds)
         catalog = Catalog(Bucket(client, subjects.CATALOG))
         access = Bucket(client, subjects.ACCESS)
-        secret_keys = SecretKeys(Bucket(client, subjects.SECRETS), self._vault())
+        secret_keys, secrets, connections = _confidential(client, self._vault())
         credentials = Credentials(access, secret_keys, _oidc(settings))
         await catalog.load()
         await secret_keys.load()
@@ -172,6 +176,8 @@ class Running:
             credentials=credentials,
             tokens=Tokens(access, secret_keys, credentials),
             users=Users(access, credentials),
+            secrets=secrets,
+            connections=connections,
             admission=Admission(
                 credentials,
                 Replays(Bucket(client, subjects.REPLAYS)),
@@ -180,6 +186,8 @@ class Running:
             ),
             reads=reads,
             audit=AuditReads(engine),
+            sync=SyncReads(engine),
+            sync_tasks_per_project=settings.sync_tasks_per_project,
             selections=Selections(engine),
             results=results,
             logs=LogStore(client),
@@ -238,6 +246,13 @@ def build(running: Running) -> ASGIApp:
     )
     routes.add(app)
     return Gate(app, lambda: (app.state.api.admission, app.state.api.credentials), running.numbers.count)
+
+
+def _confidential(client: Client, key: Vault | None) -> tuple[SecretKeys, Secrets, Connections]:
+    """Return what is sealed with the key of secrets, and the connections that name some of it."""
+    values = ValueSecrets(Bucket(client, subjects.VALUES), key)
+    connections = Connections(Bucket(client, subjects.CONNECTIONS), values)
+    return SecretKeys(Bucket(client, subjects.SECRETS), key), Secrets(values, connections), connections
 
 
 def _oidc(settings: Settings) -> Oidc | None:

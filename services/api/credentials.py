@@ -177,6 +177,10 @@ class Credentials:
             case "ocp-access-key-hmacsha1":
                 token_id = token_of(content.strip().partition(":")[0])
                 return f"access key of token {token_id}" if token_id in self.tokens else "unknown access key"
+            case "sdk-hmac-sha256":
+                key = content.strip().removeprefix("Access=").partition(",")[0]
+                token_id = token_of(key)
+                return f"access key of token {token_id}" if token_id in self.tokens else "unknown access key"
             case _:
                 return "unknown scheme"
 

@@ -41,6 +41,8 @@ def body(console: Console, task: Task, *, room: int = LISTED_AT_MOST, everything
     steps = task.steps
     if not steps:
         waiting = "no steps" if task.ended else "waiting for an executor to plan it"
+        if task.json.get("standing") and not task.ended:
+            waiting = "standing: its requests are tasks of their own, with this one as their parent"
         return Text(clean(task.error) or waiting, style="bad" if task.error else "label")
     parts: list[RenderableType] = []
     if task.error:

@@ -32,6 +32,7 @@ def create(
     name: str | None = None,
     object_: Annotated[str | None, Parameter(name="--object", metavar="KIND/ID/NAME")] = None,
     label: Annotated[list[str] | None, Parameter(negative="", metavar="K=V")] = None,
+    parent: Annotated[int | None, Parameter(metavar="ID")] = None,
     key: str | None = None,
     after: Following = _AFTER,
     output: Output = "table",
@@ -57,6 +58,8 @@ def create(
         What the task is about, such as host/17/db-17.
     label
         A label; may be repeated.
+    parent
+        The task it belongs to; requests of a standing task name it here.
     key
         Idempotency key: the same key always gives the same task. A new one by default.
     output
@@ -69,7 +72,7 @@ def create(
     if plan is not None and (param or params):
         raise UsageError("a plan carries its own parameters: --param and --params go with a type")
     after.check()
-    around: dict[str, Any] = {"name": name, "object": ask.subject(object_) if object_ else None}
+    around: dict[str, Any] = {"name": name, "object": ask.subject(object_) if object_ else None, "parent": parent}
     if label:
         around["labels"] = ask.pairs(label, "--label")
     around = {field: value for field, value in around.items() if value is not None}

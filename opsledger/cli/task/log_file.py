@@ -27,7 +27,7 @@ async def save(client: Client, task: Task, only: str | None, wanted: Wanted, whe
         raise UsageError(f"--download writes one step's log, and task {task.id} has several", next_step=f"name {known}")
     step = find_step(task, only) if only is not None else task.steps[0]
     size = 0
-    with _opened(where) as sink:
+    with opened(where) as sink:
         async for piece in logs.download(client, task.id, step.id, wanted, packed=where.endswith(".gz")):
             size += sink.write(piece)
     if where != "-":
@@ -36,7 +36,7 @@ async def save(client: Client, task: Task, only: str | None, wanted: Wanted, whe
 
 
 @contextmanager
-def _opened(where: str) -> Iterator[BinaryIO]:
+def opened(where: str) -> Iterator[BinaryIO]:
     """Stdout, or a draft that takes the file's place at the end: half a log must not look like a whole one."""
     if where == "-":
         yield sys.stdout.buffer

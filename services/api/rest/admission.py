@@ -5,21 +5,28 @@ A signed request's body is read here, bounded, because the signature covers it; 
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final
 
 from starlette.requests import Request
 from starlette.types import Message, Receive, Scope
 
 from services.api.access import Principal
 from services.api.credentials import Credentials
-from services.api.identity import signing
+from services.api.identity import sdk_signing, signing
 from services.api.identity.limits import Pace, network
 from services.api.identity.replay import Replays
 from services.api.rest import exchange
 from services.api.rest.body import read_bytes
 from services.api.rest.errors import Problem
+from services.api.rest.huawei.errors import PREFIX as HUAWEI
 from shared.runtime.clock import now
 
-_SIGNED = signing.SCHEME.lower() + " "
+Signed = signing.OcpSigned | sdk_signing.SdkSigned
+_SIGNED: Final[dict[str, type[Signed]]] = {
+    signing.SCHEME.lower(): signing.OcpSigned,
+    sdk_signing.SCHEME.lower(): sdk_signing.SdkSigned,
+}
+"""How a request is signed, by the scheme that its `Authorization` begins with."""
 
 
 class Admission:
@@ -40,8 +47,11 @@ class Admission:
         header, about = authorization(scope), exchange.of(scope)
         if header is None:
             return receive
-        if header[: len(_SIGNED)].lower() == _SIGNED:
-            receive = await self._signed(scope, receive, header, about)
+        signed = _SIGNED.get(header.partition(" ")[0].lower())
+        if signed is not None:
+            path, query = scope["raw_path"].decode("latin-1"), scope["query_string"].decode("latin-1")
+            request = signed(header, scope["method"], path, query, scope["headers"])
+            receive = await self._signed(scope, receive, request, about)
         else:
             kept = self._credentials.recall(header)
             if kept is not None:
@@ -92,7 +102,7 @@ class Admission:
         if self._failures is not None:
             self._failures.give_back(address)
 
-    async def _signed(self, scope: Scope, receive: Receive, header: str, about: exchange.Exchange) -> Receive:
+    async def _signed(self, scope: Scope, receive: Receive, request: Signed, about: exchange.Exchange) -> Receive:
         """Verify a signature: what costs nothing first, then what needs the body, then what needs the store.
 
         Unlike passwords, signatures are verified every time, many at once: only those that fail are counted.
@@ -100,15 +110,14 @@ class Admission:
         address = network((scope.get("client") or ("",))[0])
         self._take(address)
         self._give_back(address)
-        claimed = signing.claimed(header)
+        claimed = request.claimed
         found = self._credentials.secret_of(claimed.access_key) if claimed is not None else None
-        path, query = scope["raw_path"].decode("latin-1"), scope["query_string"].decode("latin-1")
-        request = signing.Signed(scope["method"], path, query, scope["headers"])
         if claimed is not None and found is not None and request.fresh(now()):
             body = await read_bytes(Request(scope, receive))
-            receive, text = _again(body, receive), request.text(body)
-            right = text is not None and signing.matches(found[0], text, claimed.signature)
-            if right and await self._replays.first(scope["method"], claimed):
+            receive = _again(body, receive)
+            connection = scope.get("client") if isinstance(request, sdk_signing.SdkSigned) else None
+            once = connection and (str(connection[0]), int(connection[1]))
+            if request.right(found[0], body) and await self._replays.first(scope["method"], claimed, once):
                 about.principal = found[1]
                 about.again = lambda: self._owner(claimed.access_key)
                 return receive
@@ -132,6 +141,11 @@ def _again(body: bytes, receive: Receive) -> Receive:
 
 
 def authorization(scope: Scope) -> str | None:
-    """Return the credential, None when there is none, or more than one."""
+    """Return the credential, None when there is none, or more than one.
+
+    Huawei's clients may send a token in a header of its own: where their API is, that is a bearer token.
+    """
     found = [value for name, value in scope["headers"] if name == b"authorization"]
+    if not found and scope["path"].startswith(HUAWEI):
+        found = [b"Bearer " + value for name, value in scope["headers"] if name == b"x-auth-token"]
     return found[0].decode("latin-1") if len(found) == 1 else None

@@ -17,7 +17,8 @@ from services.api.access import Permission
 from services.api.rest import query
 from services.api.rest.policy import needs, visible
 from services.api.rest.ports import api
-from services.api.rest.runs import CHUNK, Lines, Runs, followed
+from services.api.rest.runs import Lines, Runs, followed
+from services.api.sink import Sink
 from shared.store.logs import LogStore
 from shared.task.ids import subtask_id
 from shared.task.refusals import TaskNotFound
@@ -43,36 +44,9 @@ async def v1_diagnosis(request: Request) -> Response:
     return StreamingResponse(zipped(task, runs, found.logs), headers=headers, media_type="application/zip")
 
 
-class _Sink:
-    """What the zip is written to: keeps only what was not sent yet. It cannot seek, so the zip is written onwards."""
-
-    def __init__(self) -> None:
-        self._waiting = bytearray()
-
-    def write(self, data: bytes, /) -> int:
-        self._waiting += data
-        return len(data)
-
-    def flush(self) -> None:
-        """Nothing waits elsewhere."""
-
-    def close(self) -> None:
-        """Nothing is to be given back."""
-
-    @property
-    def full(self) -> bool:
-        """Whether there is enough to be worth sending."""
-        return len(self._waiting) >= CHUNK
-
-    def taken(self) -> bytes:
-        """Return what is to be sent next."""
-        taken, self._waiting = bytes(self._waiting), bytearray()
-        return taken
-
-
 async def zipped(task: Task, runs: list[Runs], logs: LogStore) -> AsyncIterator[bytes]:
     """Yield the zip, piece by piece. Raises `LogsUnavailable`."""
-    sink = _Sink()
+    sink = Sink()
     order = in_order(task)
     with ZipFile(sink, "w") as archive:
         archive.writestr(_entry(task, "task_info.txt"), "".join(_about(task, found) for found in order))

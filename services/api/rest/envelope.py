@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.api.rest import exchange
+from services.api.rest.huawei import errors as huawei
 from services.api.rest.languages import CHINESE, translated
 from services.api.rest.v1.codes import code_for
 from shared.runtime.clock import now
@@ -37,8 +38,13 @@ def failed(
 ) -> Response:
     """Return a refusal; `code` is OCP's number, `target` says what it is about and what is allowed now.
 
-    The address decides whose number is sent, the caller's `Accept-Language` in which language the message is.
+    The address decides whose number is sent, and in whose error body; the caller's `Accept-Language` in which language
+    the message is.
     """
+    if huawei.speaks(scope.get("path", "")):
+        ours = {**_HEADERS, "X-Request-Id": exchange.of(scope).trace_id}
+        said = to_json(huawei.body(status, code, message))
+        return Response(said, huawei.status_for(status), {**ours, **(headers or {})}, MEDIA)
     shown = translated(scope, code, target or {}, exchange.of(scope).trace_id)
     error: dict[str, Any] = {"code": code_for(scope.get("path", ""), code), "message": shown or message}
     if shown is not None:

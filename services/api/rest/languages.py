@@ -35,6 +35,9 @@ _MESSAGES: Final[Mapping[int | str, str]] = {
     3100: "当前角色没有执行该操作的权限。",
     4001: _TASK + "不存在。",
     "subtask_not_found": _SUBTASK + "不存在。",
+    "result_not_found": "没有该执行结果。",
+    "result_gone": "该执行结果已不在对象存储中，请重新执行。",
+    "result_damaged": "该执行结果与写入时不一致，请稍后重试或重新执行。",
     4003: "任务的子任务依赖关系不合法。",
     4007: _TASK + "处于 {state} 状态，不允许执行该操作。当前允许的操作：{allowed}。",
     "subtask": _SUBTASK + "处于 {state} 状态，不允许执行该操作。当前允许的操作：{allowed}。",
@@ -43,6 +46,10 @@ _MESSAGES: Final[Mapping[int | str, str]] = {
     4011: "该幂等键已用于其他请求。",
     4012: _TASK + "已被修改，请刷新后重试。",
 }
+RESULT_KINDS: Final = frozenset({"result_not_found", "result_gone", "result_damaged"})
+"""What a target's `kind` says of a result that cannot be had."""
+_KINDS: Final = RESULT_KINDS | {"subtask_not_found"}
+"""Kinds of a target that have an entry of their own."""
 
 
 def translated(scope: Mapping[str, Any], code: int, target: Mapping[str, Any], trace_id: str) -> str | None:
@@ -66,7 +73,8 @@ def _entry(code: int, target: Mapping[str, Any], path: Mapping[str, Any]) -> int
         return "unknown"
     if code == 4007 and "subtask_id" in path:
         return "subtask"
-    return "subtask_not_found" if target.get("kind") == "subtask_not_found" else code
+    kind = target.get("kind")
+    return str(kind) if kind in _KINDS else code
 
 
 def _chinese(scope: Mapping[str, Any]) -> bool:

@@ -12,6 +12,10 @@ from services.api.rest.query import SORTS
 from services.api.rest.schemas import Failure
 from services.api.rest.times import AGO
 from services.api.rest.words import KINDS, LABELS, STATES
+from shared.store.connections import MAX_NAME as MAX_CONNECTION
+from shared.store.connections import NAME as CONNECTION
+from shared.store.secrets import MAX_NAME as MAX_SECRET
+from shared.store.secrets import NAME as SECRET
 from shared.task.plan import MAX_SUBTASKS
 from shared.task.state import TaskState
 
@@ -25,7 +29,8 @@ SCHEMES: Final = {
         "type": "apiKey",
         "in": "header",
         "name": "Authorization",
-        "description": "OCP-ACCESS-KEY-HMACSHA1 {access key}:{signature}, with a Date; see docs/access.md.",
+        "description": "OCP-ACCESS-KEY-HMACSHA1 {access key}:{signature}, with a Date; or Huawei's SDK-HMAC-SHA256, "
+        "with an X-Sdk-Date; see docs/access.md.",
     },
 }
 
@@ -103,6 +108,18 @@ LOGIN: Final = {
     "in": "path",
     "required": True,
     "schema": {"type": "string", "pattern": access.LOGIN, "minLength": 1, "maxLength": access.MAX_LOGIN},
+}
+SECRET_NAME: Final = {
+    "name": "name",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string", "pattern": SECRET, "minLength": 1, "maxLength": MAX_SECRET},
+}
+CONNECTION_NAME: Final = {
+    "name": "name",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string", "pattern": CONNECTION, "minLength": 1, "maxLength": MAX_CONNECTION},
 }
 TOKEN: Final = {"name": "token_id", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
 MIN_SEQ: Final = _query("min_seq", {**_INT, "minimum": 0}, "Wait until the view has reached this X-Log-Seq.")
@@ -231,6 +248,20 @@ LIVE: Final = [
         "schema": {"type": "string", "pattern": "^[0-9]{1,18}$"},
         "description": "The last id that was received; comes before `after`.",
     },
+]
+RESULTS: Final = [TASK, _query("subtask", {**_INT, "minimum": 1}, "The subtask with this id alone.")]
+RESULT_SET: Final = [
+    TASK,
+    SUBTASK,
+    {**_path("index"), "description": "Which statement of the script, from 1."},
+    _query("page", {"type": "integer", "minimum": 1, "maximum": 100_000_000, "default": 1}, "From 1."),
+    _query("size", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}, "Rows a page."),
+]
+_FILE: Final = {"type": "string", "pattern": "^[A-Za-z0-9_-][A-Za-z0-9._-]*$", "maxLength": 150}
+RESULT_FILE: Final = [
+    TASK,
+    SUBTASK,
+    {"name": "name", "in": "path", "required": True, "schema": _FILE, "description": "As `results` lists it."},
 ]
 _MOMENT: Final = {"type": "string", "format": "date-time"}
 AUDIT: Final = [

@@ -10,13 +10,16 @@ from services.api.bus.desk import Desk
 from services.api.bus.set_aside import SetAside
 from services.api.catalog import Catalog
 from services.api.commands import Commands
+from services.api.connections import Connections
 from services.api.credentials import Credentials
 from services.api.numbers import Numbers
 from services.api.projection.audit_reads import AuditReads
 from services.api.projection.reads import Reads
 from services.api.projection.selection import Selections
+from services.api.projection.sync_reads import SyncReads
 from services.api.rest.admission import Admission
 from services.api.rest.live.live import Live
+from services.api.secrets import Secrets
 from services.api.tokens import Tokens
 from services.api.users import Users
 from shared.log.transact import TaskLog
@@ -53,9 +56,15 @@ class Api:
     credentials: Credentials
     tokens: Tokens
     users: Users
+    secrets: Secrets
+    connections: Connections
     admission: Admission
     reads: Reads
     audit: AuditReads
+    sync: SyncReads
+    """What synchronisation tasks did."""
+    sync_tasks_per_project: int
+    """How many of them a project of Huawei's API may have; 0: any number."""
     selections: Selections
     """Chooses the targets of bulk commands."""
     results: Results

@@ -11,8 +11,9 @@ from typing import Any, Final
 from zlib import crc32
 
 from services.api.projection.view import SubtaskBrief, TaskRow
+from services.api.rest import odc
 from services.api.rest.things import things
-from services.api.rest.words import KIND, STATUS, Labels, task_operation
+from services.api.rest.words import KIND, ODC, STATUS, Labels, task_operation
 from shared.task.allowed import allowed_on_subtask, allowed_on_task
 from shared.task.events import Problem
 from shared.task.ids import SUBTASKS_PER_TASK
@@ -78,7 +79,7 @@ def basic(row: TaskRow, subtasks: Iterable[SubtaskBrief] | None, labels: Labels 
         "logSeq": row.seq,
     }
     _some(shown, startTime=iso(row.started_at), finishTime=iso(row.finished_at), step=row.step)
-    _some(shown, parent=row.parent, error=row.problem)
+    _some(shown, parent=row.parent, error=row.problem, odc=_odc(row, labels))
     if subtasks is None:
         shown["subtasksOmitted"] = True
     return shown
@@ -109,8 +110,11 @@ def details(task: Task, labels: Labels | None = None) -> dict[str, Any]:
     }
     _some(shown, executor=_executor(task), startTime=iso(task.started_at), finishTime=iso(task.finished_at))
     _some(shown, taskTypeVersion=task.type_version, parent=task.parent, error=problem(task.problem))
+    _some(shown, odc=_odc(task, labels))
     if task.deleted:
         shown["deleted"] = True
+    if task.standing:
+        shown["standing"] = True
     return shown
 
 
@@ -209,6 +213,23 @@ def _status(state: TaskState, labels: Labels | None) -> dict[str, str]:
     if labels:
         shown["statusLabel"] = labels[state]
     return shown
+
+
+def _odc(task: Task | TaskRow, labels: Labels | None) -> dict[str, Any] | None:
+    """Return ODC's columns when they are asked for."""
+    if labels is not ODC:
+        return None
+    why = task.problem.kind if isinstance(task.problem, Problem) else (task.problem or {}).get("kind")
+    return odc.columns(
+        type_=task.type,
+        name=task.name,
+        params=task.params,
+        created_at=task.created_at,
+        state=task.state,
+        operation=task.operation,
+        direction=task.direction,
+        problem=why,
+    )
 
 
 def _executor(task: Task) -> str | None:

@@ -21,6 +21,7 @@ from services.api.rest import (
     audit,
     bulk,
     commands,
+    connections,
     counts,
     events,
     health,
@@ -29,15 +30,21 @@ from services.api.rest import (
     offers,
     openapi,
     people,
+    results_routes,
     schemas,
+    secrets,
     shapes_audit,
     shapes_bulk,
+    shapes_targets,
+    sync,
     tasks,
     tokens,
 )
 from services.api.rest import set_aside as aside
 from services.api.rest import shapes_people as who
 from services.api.rest import shapes_set_aside as asides
+from services.api.rest import shapes_sync as syncs
+from services.api.rest.huawei import routes as huawei
 from services.api.rest.live import events as live
 from services.api.rest.policy import needs, policy_of
 from services.api.rest.shapes_counts import TaskCounts
@@ -95,8 +102,11 @@ def add(app: FastAPI) -> None:
     )  # fmt: skip
     _commands(app, one)
     v1.add(app, _add, _raw)
+    _sync(app)
+    huawei.add(app)
     _bulk(app, one)
     _people(app)
+    _targets(app)
     _set_aside(app)
     lines: Any = schemas.LogShape | LinesShape
     live_lines = {"text/event-stream": {"schema": {"type": "string"}}}
@@ -108,6 +118,7 @@ def add(app: FastAPI) -> None:
         app, "GET", f"{one}/subtasks/{{subtask_id}}/log/download", logs.download, "text/plain, application/gzip",
         400, 404, 503, parameters=openapi.LOG_FILE,
     )  # fmt: skip
+    results_routes.add(app, _add, _raw)
     _add(app, "GET", f"{one}/events", events.history, schemas.History, 400, 404, 503, parameters=openapi.HISTORY)
     _raw(
         app, "GET", "/api/v2/events", live.live_events, "text/event-stream", 400, 404, 429, 503,
@@ -195,6 +206,44 @@ def _people(app: FastAPI) -> None:
     _add(
         app, "DELETE", f"{tokens.TOKENS}/{{token_id}}", tokens.revoke_token, Any, 404, 503,
         parameters=[openapi.TOKEN], answer=schemas.Quiet,
+    )  # fmt: skip
+
+
+def _targets(app: FastAPI) -> None:
+    """Add secrets and connections: what operations need to reach the outside world."""
+    shapes, refusals = shapes_targets, (400, 404, 413, 415, 422, 503)
+    one, name = f"{secrets.SECRETS}/{{name:path}}", [openapi.SECRET_NAME]
+    _add(app, "GET", secrets.SECRETS, secrets.secrets, shapes.SecretsShape, 503)
+    _add(
+        app, "PUT", one, secrets.set_secret, shapes.SecretShape, *refusals,
+        parameters=name, body=openapi.strict(shapes.SecretBody),
+        also={201: {"model": schemas.Answer[shapes.SecretShape], "description": "It is new."}},
+    )  # fmt: skip
+    _add(app, "DELETE", one, secrets.remove_secret, Any, 404, 409, 503, parameters=name, answer=schemas.Quiet)
+    one, name = f"{connections.CONNECTIONS}/{{name}}", [openapi.CONNECTION_NAME]
+    _add(app, "GET", connections.CONNECTIONS, connections.connections, shapes.ConnectionsShape, 503)
+    _add(app, "GET", one, connections.connection, shapes.ConnectionShape, 404, 503, parameters=name)
+    _add(
+        app, "PUT", one, connections.define_connection, shapes.ConnectionShape, *refusals,
+        parameters=name, body=openapi.strict(shapes.ConnectionBody),
+        also={201: {"model": schemas.Answer[shapes.ConnectionShape], "description": "It is new."}},
+    )  # fmt: skip
+    _add(app, "DELETE", one, connections.remove_connection, Any, 404, 503, parameters=name, answer=schemas.Quiet)
+
+
+def _sync(app: FastAPI) -> None:
+    """Add what synchronisation tasks did, and requests to them."""
+    one = f"{sync.PATH}/{{task_id}}"
+    _add(app, "GET", sync.PATH, sync.sync_tasks, syncs.SyncTasks, 400, 503, 504, parameters=syncs.LIST)
+    _add(app, "GET", one, sync.sync_task, syncs.SyncTask, 400, 404, 503, 504, parameters=syncs.ONE)
+    _add(
+        app, "GET", f"{one}/statistics", sync.sync_statistics, syncs.SyncStatistics, 400, 404, 503, 504,
+        parameters=syncs.STATISTICS,
+    )  # fmt: skip
+    _add(
+        app, "POST", f"{one}/requests", sync.sync_request, schemas.TaskDetails, 400, 404, 409, 413, 415, 422, 503,
+        status=201, parameters=[openapi.TASK, openapi.KEY, openapi.DRY_RUN], body=openapi.strict(syncs.RequestBody),
+        also={200: {"model": schemas.Answer[schemas.Preview], "description": "A dry run's answer."}},
     )  # fmt: skip
 
 

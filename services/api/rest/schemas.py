@@ -167,6 +167,19 @@ class SubtaskInstance(BasicSubtask):
     retry_at: datetime | None = None
 
 
+class OdcColumns(Shape):
+    """A script or mock data as ODC lists it; only when its dialect is asked for."""
+
+    connection: str | None = None
+    task_name: str
+    task_type: Literal["ASYNC", "MOCKDATA"]
+    created_at: datetime
+    status: Literal["Preparing", "Running", "Aborted", "Completed", "Failed"]
+    task_status: str
+    flow_status: str
+    actions: list[Literal["View", "Abort", "Delete"]]
+
+
 class _Task(Shape):
     id: int
     name: str
@@ -177,6 +190,7 @@ class _Task(Shape):
     type: Literal["MANUAL"]
     status: Status
     status_label: str | None = Field(None, description="the state in the words of the dialect asked for")
+    odc: OdcColumns | None = None
     operation: TaskOperation
     create_time: datetime
     start_time: datetime | None = None
@@ -279,6 +293,7 @@ class TaskDetails(_Task):
     allowed: list[str]
     task_type_version: int | None = None
     deleted: Literal[True] | None = None
+    standing: Literal[True] | None = None
     at: AtShape | None = Field(default=None, description="only when the task is shown as it was")
 
 

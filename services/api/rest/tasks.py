@@ -83,7 +83,12 @@ async def shown(request: Request) -> Task:
     A client that retries a task and polls it at once must not see it FAILED again: what this process knows from the
     log, and the view does not yet, counts.
     """
-    task_id, found = query.task_id(request), api(request)
+    return await shown_one(request, query.task_id(request))
+
+
+async def shown_one(request: Request, task_id: int) -> Task:
+    """Return this task likewise."""
+    found = api(request)
     await reach(found, query.min_seq(request))
     row = await found.reads.task(task_id, deleted=True)
     task = row.task_state() if row is not None else await found.log.load(task_id)
@@ -91,7 +96,7 @@ async def shown(request: Request) -> Task:
         raise TaskNotFound(f"The task {task_id} does not exist.")
     newer = found.log.cached(task_id)
     task = newer if newer is not None and newer.seq > task.seq else task
-    visible(request, task)
+    visible(request, task, task_id)
     return task
 
 

@@ -40,15 +40,16 @@ ODC: Final[Labels] = {
 LABELS: Final[Mapping[str, Labels]] = {"ocp": {}, "oms": OMS, "odc": ODC}
 """The dialects a caller can ask for, and what each calls a state; OCP's word is there anyway."""
 
-_ODC_ENUMS: Final[Mapping[TaskState, tuple[str, ...]]] = {
-    TaskState.INITIALIZING: ("CREATED",),
-    TaskState.READY: ("WAIT_FOR_EXECUTION",),
-    TaskState.RUNNING: ("EXECUTING",),
-    TaskState.SUCCESSFUL: ("DONE", "EXECUTION_SUCCEEDED", "ROLLBACK_SUCCEEDED"),
-    TaskState.FAILED: ("EXECUTION_FAILED", "EXEC_TIMEOUT", "EXECUTION_EXPIRED"),
+ODC_ENUMS: Final[Mapping[TaskState, tuple[str, ...]]] = {
+    TaskState.INITIALIZING: ("PREPARING", "CREATED"),
+    TaskState.READY: ("PREPARING", "WAIT_FOR_EXECUTION"),
+    TaskState.RUNNING: ("RUNNING", "EXECUTING"),
+    TaskState.SUCCESSFUL: ("DONE", "EXECUTION_SUCCEEDED", "COMPLETED", "ROLLBACK_SUCCEEDED"),
+    TaskState.FAILED: ("FAILED", "EXECUTION_FAILED", "EXEC_TIMEOUT", "EXECUTION_EXPIRED"),
     TaskState.CANCELLED: ("CANCELED", "CANCELLED"),
 }
-"""ODC has three names for most states: the label, the old enumeration and the newer one (specification §6, §8)."""
+"""ODC has three names for most states: the label, the word of its task status (first here) and that of its flow status
+(second). The others are its words for special ends; filters know them all (specification §1, §6, §8)."""
 
 
 def plain(word: str) -> str:
@@ -56,10 +57,11 @@ def plain(word: str) -> str:
     return word.strip().upper().replace(" ", "_")
 
 
-def _backwards(labels: Labels) -> dict[str, States]:
+def _backwards(labels: Labels, more: Mapping[TaskState, tuple[str, ...]] | None = None) -> dict[str, States]:
     found: dict[str, States] = {}
     for state, shown in labels.items():
-        found[plain(shown)] = found.get(plain(shown), frozenset()) | {state}
+        for word in {plain(shown), *(more or {}).get(state, ())}:
+            found[word] = found.get(word, frozenset()) | {state}
     return found
 
 
@@ -74,11 +76,7 @@ OWN: Final[Mapping[str, States]] = {
 FILTERS: Final[Mapping[str, Mapping[str, States]]] = {
     "ocp": STATES,
     "oms": {**STATES, **_backwards(OMS)},
-    "odc": {
-        **STATES,
-        **_backwards(ODC),
-        **{word: frozenset({state}) for state, words in _ODC_ENUMS.items() for word in words},
-    },
+    "odc": {**STATES, **_backwards(ODC, ODC_ENUMS)},
 }
 """What `status` means in each dialect: its own words first, OCP's where they are not the dialect's too."""
 

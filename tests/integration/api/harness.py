@@ -195,6 +195,8 @@ async def served(nats_url: str, database_url: str, **settings: Any) -> AsyncIter
 
 def refused(answer: httpx2.Response, status: int, code: int | None = None) -> dict[str, Any]:
     """The error of an answer, which must be a proper envelope with this status and code, and no trace of ours."""
+    if answer.url.path.startswith("/v2/"):
+        return _huawei(answer, status)
     assert answer.status_code == status, answer.text
     envelope = Failure.model_validate_json(answer.content)
     assert envelope.status == status
@@ -204,3 +206,16 @@ def refused(answer: httpx2.Response, status: int, code: int | None = None) -> di
         assert envelope.error.code == code, answer.text
     error: dict[str, Any] = answer.json()["error"]
     return error
+
+
+def _huawei(answer: httpx2.Response, status: int) -> dict[str, Any]:
+    """The same of an answer in Huawei's words, with our code and message."""
+    assert answer.status_code == {422: 400, 409: 400, 412: 400, 504: 503}.get(status, status), answer.text
+    body: dict[str, str] = answer.json()
+    assert set(body) == {"error_msg", "error_code"}
+    gateway = {"APIGW.0101": 1002, "APIGW.0301": 3000, "APIGW.0302": 3100, "APIGW.0308": 0}
+    code = gateway.get(body["error_code"])
+    return {
+        "code": int(body["error_code"].removeprefix("OMS.")) if code is None else code,
+        "message": body["error_msg"],
+    }

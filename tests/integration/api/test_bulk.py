@@ -337,3 +337,25 @@ async def test_other_tasks_have_no_items(api: ServedApi) -> None:
     task = await api.create(plan("a"))
     refused(await api.admin.get(f"{INSTANCES}/{task['id']}/items"), 404, 4001)
     refused(await api.admin.get(f"{INSTANCES}/{2**39}/items"), 404, 4001)
+
+
+async def test_a_filter_does_not_mean_the_command_that_it_belongs_to(api: ServedApi) -> None:
+    """Who cancels all that runs, twice, finds the tasks both times, and the first bulk task only when it is named."""
+    name = f"Meant {next(_numbers)}"
+    label = name.replace(" ", "-")
+    target = await api.create(plan("a", name=name, labels={"of": label}))
+    first = await made(api, "cancel", label=f"of:{label}")
+
+    assert first["state"] in {"READY", "RUNNING"}
+    everybody = await meant(api, state="READY,RUNNING", all=True)
+    assert target["id"] in everybody
+    assert first["id"] not in everybody
+    assert await meant(api, ids=str(first["id"])) == [first["id"]]
+    assert first["id"] in await meant(api, taskType="bulk.cancel")
+
+
+async def meant(api: ServedApi, **query: Any) -> list[int]:
+    """The tasks that a cancel of this filter would be for."""
+    found = DRY.validate_json((await bulk(api, "cancel", dry_run=True, **query)).content).data
+    assert isinstance(found, BulkPreview)
+    return [item.task for item in found.items]

@@ -1,6 +1,7 @@
 """Schemathesis over the OpenAPI document: whatever is sent, no 5xx and no answer that the document does not name."""
 
 import asyncio
+import json
 import sys
 from pathlib import Path
 
@@ -25,12 +26,17 @@ async def fuzz(api: ServedApi, folder: Path, *more: str) -> None:
     """Run schemathesis in a process of its own, over a task that is there; show what it found."""
     task = await api.create(plan("a", "b"))
     await api.finish(task["id"], 1, cmd.Failed(Problem(kind="EXIT", message="failed on purpose")))
+    known: dict[str, object] = {"task_id": task["id"], "subtask_id": task["id"] * 10_000 + 1}
+    if PEOPLE in more:
+        known |= {"name": "nobody", "token_id": "000000000000"}
+    await checked(api, folder, known, *more)
+
+
+async def checked(api: ServedApi, folder: Path, known: dict[str, object], *more: str) -> None:
+    """Run schemathesis with these values for parameters of paths; show what it found."""
     settings = folder / "schemathesis.toml"
-    settings.write_text(
-        f'[parameters]\n"path.task_id" = {task["id"]}\n"path.subtask_id" = {task["id"] * 10_000 + 1}\n'
-        + ('"path.name" = "nobody"\n"path.token_id" = "000000000000"\n' if PEOPLE in more else ""),
-        encoding="utf-8",
-    )
+    lines = [f'"path.{name}" = {json.dumps(value)}' for name, value in known.items()]
+    settings.write_text("\n".join(["[parameters]", *lines, ""]), encoding="utf-8")
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
