@@ -1,0 +1,1 @@
+"""What operations on a PostgreSQL server have in common: a session, names, marks, states to restore, its programs."""
