@@ -1,21 +1,20 @@
 """What authors of operations and task types import. Everything here is the contract; everything else may change.
 
 ```python
-from opsledger.kit import Context, Operation, Params
+from opsledger.kit import Context, Params, operation
 
 
 class GreetParams(Params):
     name: str
 
 
-class Greet(Operation[GreetParams]):
-    name = "acme.greet"
-
-    async def execute(self, ctx: Context, params: GreetParams) -> str:
-        return f"Hello, {params.name}."
+@operation("acme.greet")
+async def greet(ctx: Context, params: GreetParams) -> str:
+    return f"Hello, {params.name}."
 ```
 """
 
+from opsledger.kit_operation import FunctionOperation, operation
 from services.executor.operations.contract import (
     Cancelled,
     Connection,
@@ -32,6 +31,7 @@ from services.executor.operations.contract import (
 )
 from services.executor.task_types.contract import TaskType, task_type
 from shared.task.plan import Plan, RetryPolicy, SubtaskPlan, UndoPlan
+from shared.task.refusals import Refusal
 
 __all__ = [
     "Cancelled",
@@ -40,16 +40,19 @@ __all__ = [
     "ExecutorPolicy",
     "Exit",
     "Fault",
+    "FunctionOperation",
     "NoParams",
     "Operation",
     "Params",
     "PermanentFault",
     "Plan",
+    "Refusal",
     "RetryPolicy",
     "Secret",
     "SubtaskPlan",
     "TaskType",
     "TransientFault",
     "UndoPlan",
+    "operation",
     "task_type",
 ]

@@ -22,6 +22,8 @@ KEYS = [
     "creates_per_s",
     "fold_commits_per_s_sqlite",
     "fold_commits_per_s_postgresql",
+    "mock_rows_per_s",
+    "synced_objects_per_s",
 ]
 
 

@@ -46,6 +46,6 @@ def test_every_stream_and_bucket_is_named() -> None:
     """What `shared.messages.subjects` names is in the list, and nothing else."""
     streams = {subjects.TASKS, subjects.WORK, subjects.COMMANDS, subjects.LOGS, subjects.IDS}
     buckets = {subjects.CATALOG, subjects.EXECUTORS, subjects.IDEMPOTENCY, subjects.ACCESS, subjects.CONNECTIONS}
-    rest = {subjects.SECRETS, subjects.REPLAYS, subjects.RESULTS, subjects.SET_ASIDE.upper()}
+    rest = {subjects.SECRETS, subjects.VALUES, subjects.REPLAYS, subjects.RESULTS, subjects.SET_ASIDE.upper()}
     assert {row[0] for row in NAMES} == streams | buckets | rest
     assert len(NAMES) == len({row[0] for row in NAMES})

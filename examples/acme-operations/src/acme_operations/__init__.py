@@ -1,0 +1,1 @@
+"""Acme's own operations and task types for opsledger."""
