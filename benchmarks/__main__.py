@@ -1,6 +1,7 @@
 """`python -m benchmarks`: one run, a table as it goes, and at the very end one line of JSON.
 
-`--only raw,chain,idle,fanout,fold` asks some of the questions; `--quick` asks them with sizes that prove nothing.
+`--only raw,chain,idle,fanout,fold,mock,sync` asks some of the questions; `--quick` asks them with sizes that prove
+nothing.
 """
 
 import argparse
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import uvloop
 
-from benchmarks import chain, fanout, fold, idle, machine, raw
+from benchmarks import chain, fanout, fold, idle, machine, mock, raw, sync
 from benchmarks.figures import Figures, yardstick
 from benchmarks.http import BadAnswer
 from benchmarks.report import VALUE, Report, per_s
@@ -27,7 +28,7 @@ from shared.runtime import logging
 from tests.support.process import ServerFailed
 
 FAILURES = (ServerFailed, NotInTime, BadAnswer)
-QUESTIONS = ("raw", "chain", "idle", "fanout", "fold")
+QUESTIONS = ("raw", "chain", "idle", "fanout", "fold", "mock", "sync")
 
 
 def main(words: list[str]) -> int:
@@ -69,6 +70,8 @@ def _measure(folder: Path, wanted: frozenset[str], sizes: Sizes, report: Report,
         before = _raw(run, "raw appends, before") if "raw" in wanted else None
         if wanted & {"chain", "fold"}:
             chain.backlog(run)
+        if "sync" in wanted:
+            sync.prepare(folder, sizes.syncs)
         system.start_executors()
         if "chain" in wanted:
             chain.at_once(run)
@@ -76,10 +79,11 @@ def _measure(folder: Path, wanted: frozenset[str], sizes: Sizes, report: Report,
             idle.measure(run)
         if "fanout" in wanted:
             fanout.measure(run)
+        if "sync" in wanted:
+            sync.measure(run, folder)
         memory = system.memory()
         system.stop_executors()
-        if "fold" in wanted:
-            fold.measure(run)
+        _without_executors(run, wanted)
         if before is not None:
             figures.raw_appends_per_s = yardstick(before, _raw(run, "raw appends, after"))
         report.memory(memory)
@@ -91,6 +95,13 @@ def _measure(folder: Path, wanted: frozenset[str], sizes: Sizes, report: Report,
             )
     report.title(f"all of it took {time.monotonic() - began:.0f} s")
     report.warn_if_noisy()
+
+
+def _without_executors(run: Run, wanted: frozenset[str]) -> None:
+    if "fold" in wanted:
+        fold.measure(run)
+    if "mock" in wanted:
+        mock.measure(run)
 
 
 def _raw(run: Run, label: str) -> float:

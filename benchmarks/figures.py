@@ -20,6 +20,8 @@ class Figures:
     creates_per_s: float | None = None
     fold_commits_per_s_sqlite: float | None = None
     fold_commits_per_s_postgresql: float | None = None
+    mock_rows_per_s: float | None = None
+    synced_objects_per_s: float | None = None
 
     def settle(self) -> None:
         """Work out what follows from the others: chained subtasks for each append the broker can take at all."""

@@ -24,9 +24,23 @@ class Sizes:
     warm_up: int = 20
     idle: int = 300
     fanouts: int = 5
+    mock_rows: int = 200_000
+    synced: int = 10_000
+    syncs: int = 3
 
 
-QUICK = Sizes(raw_seconds=0.7, backlog=300, keyed=100, at_once=200, warm_up=5, idle=50, fanouts=2)
+QUICK = Sizes(
+    raw_seconds=0.7,
+    backlog=300,
+    keyed=100,
+    at_once=200,
+    warm_up=5,
+    idle=50,
+    fanouts=2,
+    mock_rows=20_000,
+    synced=1_000,
+    syncs=1,
+)
 """For work on the benchmark itself; its figures mean nothing."""
 
 
