@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL
 
+from tests.support import mariadb, postgres
 from tests.support import nats_server as nats
-from tests.support import postgres
+from tests.support.mariadb import MariadbServer, NoMariadb
 from tests.support.nats_server import NatsCluster, NatsServer
 from tests.support.postgres import NoPostgres, PostgresServer
 from tests.support.proxy import Proxy
@@ -20,7 +21,7 @@ from tests.support.proxy import Proxy
 
 def pytest_report_header() -> list[str]:
     """Say which servers tests of this run will use, should they ask for one."""
-    return [f"nats: {nats.chosen()}", f"postgresql: {postgres.chosen()}"]
+    return [f"nats: {nats.chosen()}", f"postgresql: {postgres.chosen()}", f"mariadb: {mariadb.chosen()}"]
 
 
 @pytest.fixture(scope="session")
@@ -86,6 +87,31 @@ def postgres_server() -> Iterator[PostgresServer]:
         server.remove()
 
 
+@pytest.fixture(scope="session")
+def mariadb_place() -> Iterator[mariadb.Place]:
+    """The run's shared MariaDB; skips, saying why, where there is none."""
+    with contextlib.ExitStack() as stack:
+        try:
+            place = stack.enter_context(mariadb.shared())
+        except NoMariadb as error:
+            _no_mariadb(error)
+        yield place
+
+
+@pytest.fixture
+def mariadb_server() -> Iterator[MariadbServer]:
+    """A running local MariaDB that this test may kill, pause and restart; skips where there are no binaries."""
+    try:
+        server = MariadbServer()
+    except NoMariadb as error:
+        _no_mariadb(error)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A fresh database for this test, with its async driver: once on SQLite, once on PostgreSQL."""
@@ -98,5 +124,11 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 
 def _no_postgres(error: NoPostgres) -> None:
     if os.environ.get("OPSLEDGER_TEST_REQUIRE_POSTGRESQL") == "1":
+        pytest.fail(str(error))
+    pytest.skip(str(error))
+
+
+def _no_mariadb(error: NoMariadb) -> None:
+    if os.environ.get("OPSLEDGER_TEST_REQUIRE_MARIADB") == "1":
         pytest.fail(str(error))
     pytest.skip(str(error))

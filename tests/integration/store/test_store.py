@@ -12,7 +12,7 @@ from shared.runtime.nats import ApiError, api, connect
 from shared.store.ids import IdsUnavailable, TaskIds
 from shared.store.kv import Bucket, BucketUnavailable, Entry
 from shared.store.logs import LogStore, LogsUnavailable
-from shared.store.objects import Results, ResultsUnavailable
+from shared.store.objects import ResultDamaged, ResultMissing, Results, ResultsUnavailable
 from shared.store.streams import create, provision, tasks, work
 from shared.task.ids import MAX_TASK_ID
 from tests.support.eventually import eventually
@@ -45,7 +45,7 @@ async def test_provisioning_is_idempotent(client: Client) -> None:
     buckets = {subjects.CATALOG, subjects.EXECUTORS, subjects.IDEMPOTENCY, subjects.ACCESS, subjects.CONNECTIONS}
     assert set(before) == (
         streams
-        | {f"KV_{name}" for name in (*buckets, subjects.SECRETS, subjects.REPLAYS)}
+        | {f"KV_{name}" for name in (*buckets, subjects.SECRETS, subjects.VALUES, subjects.REPLAYS)}
         | {f"OBJ_{subjects.RESULTS}", subjects.SET_ASIDE.upper()}
     )
 
@@ -255,8 +255,12 @@ async def test_a_result_is_what_was_stored(client: Client) -> None:
     reference = await results.put("7/1", b"x" * 1_000_000)
     assert reference["bytes"] == 1_000_000
     assert await results.get(reference) == b"x" * 1_000_000
+    await results.check(reference)
+    with pytest.raises(ResultDamaged, match="bytes"):
+        await results.check({**reference, "bytes": 7})
     await results.put("7/1", b"forged")
-    with pytest.raises(ResultsUnavailable, match="hash"):
-        await results.get(reference)
-    with pytest.raises(ResultsUnavailable):
-        await results.get({"object": "7/2", "sha256": "", "bytes": 0})
+    for look in (results.get, results.check):
+        with pytest.raises(ResultDamaged, match="hash"):
+            await look(reference)
+        with pytest.raises(ResultMissing):
+            await look({"object": "7/2", "sha256": "", "bytes": 0})
