@@ -140,6 +140,7 @@ class MariadbServer(ServerProcess):
             f"--datadir={self.data_dir}",
             f"--socket={self.folder / 'socket'}",
             f"--pid-file={self.folder / 'pid'}",
+            f"--tmpdir={self.folder}",  # the test run's own may be closed to the server's user
             f"--port={self.place.port}",
             "--bind-address=127.0.0.1",
             "--skip-name-resolve",
@@ -164,6 +165,7 @@ class MariadbServer(ServerProcess):
             text=True,
             check=False,
             cwd=self.folder,
+            env={**os.environ, "TMPDIR": str(self.folder)},
         )
         if made_db.returncode:
             raise ServerFailed(f"mariadb-install-db: {made_db.stdout}{made_db.stderr}")
