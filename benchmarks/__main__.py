@@ -68,10 +68,10 @@ def _measure(folder: Path, wanted: frozenset[str], sizes: Sizes, report: Report,
         _conditions(folder, report)
         report.head()
         before = _raw(run, "raw appends, before") if "raw" in wanted else None
+        if "sync" in wanted:
+            sync.prepare(folder, sizes.syncs)  # before anything starts executors, which read it then
         if wanted & {"chain", "fold"}:
             chain.backlog(run)
-        if "sync" in wanted:
-            sync.prepare(folder, sizes.syncs)
         system.start_executors()
         if "chain" in wanted:
             chain.at_once(run)
