@@ -22,7 +22,7 @@ from opsledger.cli.rest import people
 from opsledger.cli.rest.client import Client
 from opsledger.cli.rest.connection import Address, Url, resolve
 from opsledger.cli.rest.view import text, when
-from opsledger.cli.task.output import Output, write_json, write_lines, write_text
+from opsledger.cli.task.output import Output, write_json, write_lines, write_text, wrote
 
 _HERE, _SYSTEM = Address(), System()
 DEFAULT_ROLE = "TASK_VIEWER"
@@ -106,14 +106,12 @@ def list_tokens(*, output: Output = "table", address: Address = _HERE) -> None:
             return await people.tokens(client)
 
     found = asyncio.run(work())
-    if output == "json":
-        write_json(found)
-    elif output == "jsonl":
-        write_lines(found)
-    elif not found:
+    if wrote(found, output):
+        return
+    if not found:
         err().print(Text("there is no token", style="label"))
-    else:
-        _print(found)
+        return
+    _print(found)
 
 
 def revoke(id_: Annotated[str, Parameter(name="ID")], /, *, address: Address = _HERE) -> None:

@@ -21,7 +21,7 @@ from opsledger.cli.rest.client import Client
 from opsledger.cli.rest.connection import Address, resolve
 from opsledger.cli.rest.view import text, when
 from opsledger.cli.task.confirm import agreed, require_somebody
-from opsledger.cli.task.output import Output, write_json, write_lines
+from opsledger.cli.task.output import Output, wrote
 
 T = TypeVar("T")
 _HERE = Address()
@@ -65,17 +65,14 @@ def list_users(*, output: Output = "table", address: Address = _HERE) -> None:
         table, json (a list) or jsonl (one user a line).
     """
     found = _ask(address, people.users)
-    if output == "json":
-        write_json(found)
-    elif output == "jsonl":
-        write_lines(found)
-    else:
-        table = grid("name", "role", "teams", "made")
-        now = datetime.now(UTC)
-        for user in found:
-            name, role = clean(text(user.get("name"))), clean(text(user.get("role")))
-            table.add_row(name, role, teams(user), Text(clock(when(user.get("created_at")), now), style="label"))
-        show(out(), table)
+    if wrote(found, output):
+        return
+    table = grid("name", "role", "teams", "made")
+    now = datetime.now(UTC)
+    for user in found:
+        name, role = clean(text(user.get("name"))), clean(text(user.get("role")))
+        table.add_row(name, role, teams(user), Text(clock(when(user.get("created_at")), now), style="label"))
+    show(out(), table)
 
 
 def set_role(name: Name, role: Annotated[str, Parameter(name="ROLE")], /, *, address: Address = _HERE) -> None:

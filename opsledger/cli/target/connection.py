@@ -17,7 +17,7 @@ from opsledger.cli.rest import targets
 from opsledger.cli.rest.connection import Address
 from opsledger.cli.rest.view import mapping, text
 from opsledger.cli.target.secret import Name, Team, ask, say, sure
-from opsledger.cli.task.output import Output, write_json, write_lines
+from opsledger.cli.task.output import Output, wrote
 
 _HERE = Address()
 Pairs = Annotated[list[str] | None, Parameter(negative="", metavar="K=V")]
@@ -69,19 +69,17 @@ def list_connections(*, output: Output = "table", address: Address = _HERE) -> N
         table, json (a list) or jsonl (one connection a line).
     """
     found = ask(address, targets.connections)
-    if output == "json":
-        write_json(found)
-    elif output == "jsonl":
-        write_lines(found)
-    elif not found:
+    if wrote(found, output):
+        return
+    if not found:
         err().print(Text("there is no connection", style="label"))
-    else:
-        table = grid("name", "url", "secrets", "teams", "description", wide="description")
-        for one in found:
-            secrets = ", ".join(f"{purpose}={reference}" for purpose, reference in mapping(one.get("secrets")).items())
-            words = (one.get("name"), one.get("url"), secrets, teams(one), one.get("description"))
-            table.add_row(*(clean(text(word)) for word in words))
-        show(out(), table)
+        return
+    table = grid("name", "url", "secrets", "teams", "description", wide="description")
+    for one in found:
+        secrets = ", ".join(f"{purpose}={reference}" for purpose, reference in mapping(one.get("secrets")).items())
+        words = (one.get("name"), one.get("url"), secrets, teams(one), one.get("description"))
+        table.add_row(*(clean(text(word)) for word in words))
+    show(out(), table)
 
 
 def remove(

@@ -21,7 +21,7 @@ from opsledger.cli.rest.connection import Address, resolve
 from opsledger.cli.rest.view import text, when
 from opsledger.cli.target.value import read
 from opsledger.cli.task.confirm import agreed, require_somebody
-from opsledger.cli.task.output import Output, write_json, write_lines
+from opsledger.cli.task.output import Output, wrote
 
 T = TypeVar("T")
 _HERE = Address()
@@ -53,19 +53,17 @@ def list_secrets(*, output: Output = "table", address: Address = _HERE) -> None:
         table, json (a list) or jsonl (one secret a line).
     """
     found = ask(address, targets.secrets)
-    if output == "json":
-        write_json(found)
-    elif output == "jsonl":
-        write_lines(found)
-    elif not found:
+    if wrote(found, output):
+        return
+    if not found:
         err().print(Text("there is no secret", style="label"))
-    else:
-        table, now = grid("name", "teams", "changed", "by"), datetime.now(UTC)
-        for one in found:
-            changed = Text(clock(when(one.get("changed_at")), now), style="label")
-            by = Text(clean(text(one.get("changed_by"))), style="label")
-            table.add_row(clean(text(one.get("name"))), teams(one), changed, by)
-        show(out(), table)
+        return
+    table, now = grid("name", "teams", "changed", "by"), datetime.now(UTC)
+    for one in found:
+        changed = Text(clock(when(one.get("changed_at")), now), style="label")
+        by = Text(clean(text(one.get("changed_by"))), style="label")
+        table.add_row(clean(text(one.get("name"))), teams(one), changed, by)
+    show(out(), table)
 
 
 def remove(

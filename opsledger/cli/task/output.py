@@ -38,3 +38,12 @@ def write_answers(values: Sequence[Any], form: Form) -> None:
         write_lines(values)
     elif form == "json":
         write_json(values[0] if len(values) == 1 else list(values))
+
+
+def wrote(values: Sequence[Any], form: Form) -> bool:
+    """A list for programs: json is one list, jsonl one value a line. Whether it was written: a table is not."""
+    if form == "json":
+        write_json(list(values))
+    elif form == "jsonl":
+        write_lines(values)
+    return form != "table"
