@@ -29,8 +29,8 @@ from opsledger.workbench.targets import Targets
 from services.executor.connections import BadConnections, from_file
 from shared.task.commands import CancelTask
 from shared.task.refusals import Refusal
+from shared.task.words import TEAM
 
-TEAM = "team"
 Snapshot = Mapping[str, bytes | None]
 
 

@@ -16,6 +16,8 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
+from shared.task.words import TEAM
+
 TOKEN_PREFIX: Final = "ol_"  # noqa: S105  not a secret
 """Begins every token, so that leaked ones can be searched for."""
 USER, TOKEN = "user/", "token/"
@@ -64,8 +66,6 @@ COMMANDS: Final[Mapping[str, Permission]] = {
 }
 """What each command asks for, on a task or a subtask, whichever door it comes in by."""
 
-TEAM: Final = "team"
-"""The label that says whose a task is."""
 Teams = frozenset[str] | None
 """The teams whose tasks somebody sees; None: everybody's. An ADMIN has none: whoever grants everything sees it."""
 MAX_TEAMS: Final = 100

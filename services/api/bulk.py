@@ -11,11 +11,11 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.access import TEAM
 from services.api.asked import Reason
 from services.api.creation import BULK, Creation
 from shared.task.events import ObjectRef
 from shared.task.plan import DEFAULT_POOL, PlannedSubtask, RetryPolicy
+from shared.task.words import TEAM
 
 OPERATION: Final = "task.command"
 MOST: Final = 10_000

@@ -10,7 +10,6 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
-from services.api.access import TEAM
 from services.api.catalog import Catalog
 from services.api.invalid import Fault, Invalid, pointer
 from shared.task.events import ObjectRef
@@ -18,6 +17,7 @@ from shared.task.ids import MAX_TASK_ID
 from shared.task.plan import DEFAULT_POOL, Plan, PlannedSubtask, TypeCard, freeze
 from shared.task.state import Task, TaskState
 from shared.task.text import Name, Token, readable
+from shared.task.words import TEAM
 
 PLAN_TYPE = "plan"
 """The task type of tasks that bring their own plan."""

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from pydantic import TypeAdapter
 
-from services.api.access import TEAM, within
+from services.api.access import within
 from services.api.asked import Asked, Create, Done, Preview
 from services.api.catalog import Catalog
 from services.api.creation import Creation, adopted, check
@@ -26,6 +26,7 @@ from shared.task.events import PlanRef
 from shared.task.plan import PlannedSubtask
 from shared.task.refusals import KeyReused, PlanInvalid
 from shared.task.state import Task
+from shared.task.words import TEAM
 
 MAX_SUBTASK_BYTES = 180 * 1024
 """One subtask must fit into a part of a plan."""

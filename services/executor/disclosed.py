@@ -15,9 +15,8 @@ from services.executor.operations.contract import Connection, ResultWriter
 from services.executor.secrets import Secrets
 from shared.store.objects import Results, ResultsUnavailable, Writer
 from shared.task.state import Subtask, Task
+from shared.task.words import TEAM
 
-TEAM: Final = "team"
-"""The label that says whose a task is."""
 PIECE: Final = 128 * 1024
 
 

@@ -1,6 +1,7 @@
-"""The closed vocabularies of a task: states, statuses, operations, directions (`docs/task-lifecycle.md`)."""
+"""The closed vocabularies of a task: states, statuses, operations, directions (`docs/task-lifecycle.md`); one label."""
 
 from enum import StrEnum
+from typing import Final
 
 
 class TaskState(StrEnum):
@@ -44,3 +45,5 @@ class Direction(StrEnum):
 
 ENDED = frozenset({TaskState.SUCCESSFUL, TaskState.FAILED, TaskState.CANCELLED})
 ACTIVE = frozenset({SubtaskStatus.READY, SubtaskStatus.RUNNING, SubtaskStatus.CANCELING})
+TEAM: Final = "team"
+"""The label that says whose a task is."""

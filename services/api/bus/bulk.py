@@ -12,7 +12,6 @@ from faststream.nats import NatsBroker, NatsMessage
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from services.api import bulk
-from services.api.access import TEAM
 from services.api.asked import TASK_WORDS, Asked, act
 from services.api.commands import Commands
 from services.api.creation import BULK
@@ -22,6 +21,7 @@ from shared.messages import subjects
 from shared.runtime.logging import get
 from shared.task.ids import MAX_TASK_ID
 from shared.task.state import SubtaskStatus, Task
+from shared.task.words import TEAM
 
 VIA = "bulk"
 AT_ONCE = 16

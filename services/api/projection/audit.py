@@ -6,12 +6,12 @@ Executors' claims and reports are in the log alone; they would double the rows. 
 from collections.abc import Iterator
 from typing import Any, Final
 
-from services.api.access import TEAM
 from services.api.projection.audit_table import audit
 from services.api.projection.text import When, clean, indexed
 from shared.messages.commit import Commit, Decision
 from shared.task.events import AnyEvent
 from shared.task.state import Task
+from shared.task.words import TEAM
 
 EXECUTOR: Final = "executor"
 SAID: Final = 2_000

@@ -82,8 +82,10 @@ class Listing:
             return await self._walked(COUNT_LIMIT)
         some = (self._listed(least, COUNT_ROWS), least) if least is not None else None
         for dear in (condition for condition in self._conditions if condition.dear):
-            ids = await self._ids(dear, most) if not self._one_by_one(most) else await self._ids(dear, COUNT_LIMIT)
-            if len(ids) > COUNT_LIMIT and self._one_by_one(most):
+            # SQLite lists matches one after the other: the first of many cost a fraction of all
+            first = COUNT_LIMIT if self._dialect == "sqlite" else most
+            ids = await self._ids(dear, first)
+            if len(ids) > first and first < most:
                 if await self._count(self._given(ids), dear) == COUNT_LIMIT:
                     return await self._walked(COUNT_LIMIT)
                 ids = await self._ids(dear, most)
@@ -106,10 +108,6 @@ class Listing:
         ]
         row = (await self._connection.execute(select(*every))).one()
         return dict(zip(asked, row, strict=True))
-
-    def _one_by_one(self, most: int) -> bool:
-        """Return whether the first of many ids cost a fraction of all: SQLite lists them one after the other."""
-        return self._dialect == "sqlite" and most > COUNT_LIMIT
 
     async def _abundant(self) -> bool:
         """Return whether a sample leaves no doubt that there are more tasks than are counted.

@@ -12,11 +12,12 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, and_, exists, false, func, or_, select, true
 
-from services.api.access import TEAM, Teams
+from services.api.access import Teams
 from services.api.projection.tables import DELETED, LISTED, task_labels, tasks
 from services.api.projection.text import indexed
 from services.api.projection.trigrams import Words, fits, has_words, lists
 from shared.task.state import TaskState
+from shared.task.words import TEAM
 
 Ids = Select[tuple[int]]
 BY_ID: Final = "NOT INDEXED"

@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.api.access import TEAM
 from services.api.creation import BULK
 from services.api.projection.listing import Listing
 from services.api.projection.page import Place
 from services.api.projection.reads import MANY, Filter, Reads
 from services.api.projection.tables import NOT_STANDING, task_labels, tasks
+from shared.task.words import TEAM
 
 
 @dataclass(frozen=True, slots=True)

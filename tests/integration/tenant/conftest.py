@@ -35,6 +35,11 @@ OPERATIONS = catalog_of(
 @pytest.fixture(scope="session")
 def server() -> Iterator[PostgresServer]:
     """One server for all of these tests, which leave it as they found it."""
+    yield from own_server()
+
+
+def own_server() -> Iterator[PostgresServer]:
+    """A server of one's own, started, and removed afterwards."""
     try:
         made = PostgresServer()
     except NoPostgres as error:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import _no_postgres
+from tests.integration.tenant.conftest import own_server
 from tests.integration.tenant.digest import connect, digest
-from tests.support.postgres import NoPostgres, PostgresServer
+from tests.support.postgres import PostgresServer
 from tests.support.rest import Rest
 from tests.support.up import Up
 
@@ -22,15 +22,7 @@ PASSWORD = re.compile(rb"\b\d+\.\d+\.\d+\.[A-Za-z0-9_-]{32}|SCRAM-SHA-256\$\d+:"
 @pytest.fixture(scope="module")
 def target() -> Iterator[PostgresServer]:
     """A PostgreSQL server for these tests alone."""
-    try:
-        made = PostgresServer()
-    except NoPostgres as error:
-        _no_postgres(error)
-    try:
-        made.start()
-        yield made
-    finally:
-        made.remove()
+    yield from own_server()
 
 
 @pytest.fixture(scope="module")

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from services.api.access import TEAM
 from services.api.asked import Asked, Create, act
 from services.api.invalid import Invalid
 from shared.task.plan import TypeCard
 from shared.task.refusals import IllegalState
 from shared.task.state import Task, TaskState
+from shared.task.words import TEAM
 from tests.unit.api.fakes import Desk
 
 ADA = Asked("ada", "rest")

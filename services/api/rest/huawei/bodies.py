@@ -11,8 +11,8 @@ from urllib.parse import unquote
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
 from services.api import synchronisation as sync
-from services.api.access import TEAM
 from services.api.invalid import Invalid
+from shared.task.words import TEAM
 
 LABEL: Final = "oms."
 """Begins the labels that hold what Huawei's clients want told again."""

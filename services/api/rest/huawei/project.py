@@ -10,7 +10,6 @@ from typing import Final
 from starlette.requests import Request
 
 from services.api import synchronisation as sync
-from services.api.access import TEAM
 from services.api.rest.errors import Problem, bad_parameter
 from services.api.rest.policy import principal
 from services.api.rest.ports import api
@@ -18,6 +17,7 @@ from services.api.rest.tasks import reach_list, shown_one
 from shared.task.ids import MAX_TASK_ID
 from shared.task.refusals import TaskNotFound
 from shared.task.state import Task
+from shared.task.words import TEAM
 
 _PROJECT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 
