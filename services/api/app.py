@@ -28,6 +28,9 @@ from services.api.catalog import Catalog
 from services.api.commands import Commands
 from services.api.connection import CannotStart, open_log, watch
 from services.api.connections import Connections
+from services.api.console import problem
+from services.api.console import routes as console
+from services.api.console.session import Sessions
 from services.api.creator import Creator
 from services.api.credentials import Credentials
 from services.api.identity.jwks import Jwks, from_file, from_url
@@ -128,9 +131,9 @@ class Running:
         access = Bucket(client, subjects.ACCESS)
         secret_keys, secrets, connections = _confidential(client, self._vault())
         credentials = Credentials(access, secret_keys, _oidc(settings))
-        await catalog.load()
-        await secret_keys.load()
-        await credentials.load()
+        sessions = Sessions(access, credentials)
+        for mirrored in (catalog, secret_keys, credentials, sessions):
+            await mirrored.load()
         keys = Keys(Bucket(client, subjects.IDEMPOTENCY))
         results = Results(client)
         creator = Creator(task_log, TaskIds(client), keys, results, catalog)
@@ -163,6 +166,7 @@ class Running:
         keep(intake.run(), "command intake")
         keep(catalog.follow(), "catalog")
         keep(credentials.follow(), "access")
+        keep(sessions.follow(), "sessions")
         keep(secret_keys.follow(), "secret keys")
         keep(watch(client, task_log, projector.check), "connection")
         self._live = live = Live(storage, task_log, per_principal=settings.sse_per_principal)
@@ -176,10 +180,12 @@ class Running:
             credentials=credentials,
             tokens=Tokens(access, secret_keys, credentials),
             users=Users(access, credentials),
+            sessions=sessions,
             secrets=secrets,
             connections=connections,
             admission=Admission(
                 credentials,
+                sessions,
                 Replays(Bucket(client, subjects.REPLAYS)),
                 Pace(settings.rate_per_second, settings.rate_burst),
                 Pace(settings.login_failures_per_minute / 60, settings.login_failures_per_minute),
@@ -242,10 +248,12 @@ def build(running: Running) -> ASGIApp:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        exception_handlers=HANDLERS,
+        exception_handlers=problem.pages_for(HANDLERS),
     )
     routes.add(app)
-    return Gate(app, lambda: (app.state.api.admission, app.state.api.credentials), running.numbers.count)
+    console.add(app)
+    door = lambda: (app.state.api.admission, app.state.api.credentials)  # noqa: E731
+    return Gate(app, door, running.numbers.count, problem.stranger)
 
 
 def _confidential(client: Client, key: Vault | None) -> tuple[SecretKeys, Secrets, Connections]:

@@ -20,6 +20,7 @@ from shared.runtime.logging import get
 from shared.store.kv import Bucket, BucketUnavailable, Entry
 
 SESSION: Final = "session/"
+COOKIE: Final = "opsledger_session"
 LASTS: Final = timedelta(hours=12)
 """How long a browser stays signed in."""
 MAX_COOKIE: Final = 200
@@ -134,8 +135,22 @@ class Sessions:
 
 
 def csrf(cookie: str) -> str:
-    """Return what a form of this session must carry: nobody who cannot read our pages can know it."""
-    return hmac.new(cookie.encode(), b"opsledger console form", hashlib.sha256).hexdigest()
+    """Return what a form of this session must carry: nobody who cannot read our pages can know it.
+
+    It differs each time, so that compressed pages do not give it away letter by letter.
+    """
+    nonce = secrets.token_hex(8)
+    return f"{nonce}.{_csrf(cookie, nonce)}"
+
+
+def csrf_fits(cookie: str, token: str) -> bool:
+    """Whether the token of a form is one of this session's."""
+    nonce, _, given = token.partition(".")
+    return hmac.compare_digest(_csrf(cookie, nonce).encode(), given.encode())
+
+
+def _csrf(cookie: str, nonce: str) -> str:
+    return hmac.new(cookie.encode(), f"opsledger console form {nonce}".encode(), hashlib.sha256).hexdigest()
 
 
 def _digest(secret: str) -> str:

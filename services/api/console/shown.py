@@ -111,6 +111,11 @@ def note(subtask: Subtask, now: datetime) -> str:
     return f"attempt {subtask.run_time} · {took}" if subtask.run_time > 1 else took
 
 
+def badge_of_task(task: Task) -> Badge:
+    """Return a task's badge."""
+    return badge.of_task(task.state, task.direction, cancelling=task.cancelled)
+
+
 def badge_of(subtask: Subtask) -> Badge:
     """Return a subtask's badge."""
     return badge.of_subtask(

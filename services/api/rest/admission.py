@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.types import Message, Receive, Scope
 
 from services.api.access import Principal
+from services.api.console.session import COOKIE, Sessions
 from services.api.credentials import Credentials
 from services.api.identity import sdk_signing, signing
 from services.api.identity.limits import Pace, network
@@ -19,6 +20,7 @@ from services.api.rest import exchange
 from services.api.rest.body import read_bytes
 from services.api.rest.errors import Problem
 from services.api.rest.huawei.errors import PREFIX as HUAWEI
+from services.api.rest.policy import for_programs
 from shared.runtime.clock import now
 
 Signed = signing.OcpSigned | sdk_signing.SdkSigned
@@ -32,8 +34,11 @@ _SIGNED: Final[dict[str, type[Signed]]] = {
 class Admission:
     """The door. One per process. A pace whose rate is 0 limits nobody."""
 
-    def __init__(self, credentials: Credentials, replays: Replays, pace: Pace, failures: Pace) -> None:
+    def __init__(
+        self, credentials: Credentials, sessions: Sessions, replays: Replays, pace: Pace, failures: Pace
+    ) -> None:
         self._credentials = credentials
+        self._sessions = sessions
         self._replays = replays
         self._pace = pace if pace.rate > 0 else None
         self._failures = failures if failures.rate > 0 else None
@@ -45,10 +50,10 @@ class Admission:
         Raises `Problem`: 429, and for signed requests 400 and 413; `BucketUnavailable`.
         """
         header, about = authorization(scope), exchange.of(scope)
+        signed = _SIGNED.get(header.partition(" ")[0].lower()) if header is not None else None
         if header is None:
-            return receive
-        signed = _SIGNED.get(header.partition(" ")[0].lower())
-        if signed is not None:
+            await self._browser(scope, about)
+        elif signed is not None:
             path, query = scope["raw_path"].decode("latin-1"), scope["query_string"].decode("latin-1")
             request = signed(header, scope["method"], path, query, scope["headers"])
             receive = await self._signed(scope, receive, request, about)
@@ -72,6 +77,18 @@ class Admission:
             return False
         self._give_back(address)
         return True
+
+    async def _browser(self, scope: Scope, about: exchange.Exchange) -> None:
+        """Know a browser by its cookie. That opens what only reads, and the console's forms; never the API's commands.
+
+        A form's own token is verified where the form is read.
+        """
+        reads = scope["method"] in {"GET", "HEAD"}
+        cookie = Request(scope).cookies.get(COOKIE)
+        if cookie and (reads or (scope["method"] == "POST" and not for_programs(scope["path"]))):
+            about.principal = await self._sessions.principal(cookie)
+            about.session = cookie if about.principal is not None else None
+            about.again = lambda: self._sessions.principal(cookie)
 
     def _count(self, about: exchange.Exchange, principal: Principal, pace: Pace) -> None:
         left = pace.take(principal.name)

@@ -7,14 +7,15 @@ wraps requests as objects here would cost every request; this one passes the sco
 from collections.abc import Callable
 from typing import Any, Final
 
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api.credentials import Credentials
 from services.api.rest import exchange
 from services.api.rest.admission import Admission, authorization
 from services.api.rest.denials import STATUSES, Denials
-from services.api.rest.errors import Problem, answer, fault, unauthenticated
-from services.api.rest.policy import PUBLIC
+from services.api.rest.errors import Problem, answer, fault
+from services.api.rest.policy import public
 
 Count = Callable[[str, str, int, float], None]
 """Takes method, route template, status and seconds."""
@@ -24,10 +25,20 @@ _METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "O
 
 
 class Gate:
-    """Wraps the application. `door` gives who lets in, and whose names are known for the log."""
+    """Wraps the application. `door` gives who lets in, and whose names are known for the log.
 
-    def __init__(self, app: ASGIApp, door: Callable[[], tuple[Admission, Credentials]], count: Count) -> None:
+    `stranger` answers who is not let in.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        door: Callable[[], tuple[Admission, Credentials]],
+        count: Count,
+        stranger: Callable[[Scope], Response],
+    ) -> None:
         self._app = app
+        self._stranger = stranger
         self._door = door
         self._count = count
         self._denials = Denials()
@@ -61,7 +72,7 @@ class Gate:
                 self._denials.note(scope, status, self._door()[1].claim(authorization(scope)))
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send, about: exchange.Exchange) -> None:
-        if scope["path"] in PUBLIC:
+        if public(scope["path"]):
             await self._app(scope, receive, send)
             return
         try:
@@ -73,7 +84,7 @@ class Gate:
         if about.principal is not None:
             await self._app(scope, receive, send)
         else:
-            await unauthenticated(scope)(scope, receive, send)
+            await self._stranger(scope)(scope, receive, send)
 
 
 def _bounded(scope: Scope) -> None:
@@ -89,4 +100,4 @@ def _template(scope: Scope, status: int) -> str:
     path = getattr(route, "path_format", None) or getattr(route, "path", None)
     if path is not None:
         return str(path)
-    return scope["path"] if scope["path"] in PUBLIC else "(refused)" if status == 401 else "(none)"
+    return scope["path"] if public(scope["path"]) else "(refused)" if status == 401 else "(none)"

@@ -16,8 +16,22 @@ from services.api.rest.errors import Problem
 from shared.task.refusals import TaskNotFound
 
 Endpoint = Callable[[Request], Awaitable[Response]]
-PUBLIC: Final = frozenset({"/health/live"})
+PUBLIC: Final = frozenset({"/health/live", "/login"})
 """Paths that need no credential."""
+STATIC: Final = "/static/"
+"""Begins the paths of files that everybody may read: they are the same for all."""
+PROGRAMS: Final = ("/api/", "/v2/", "/health/", "/metrics")
+"""Begin the paths that programs use; all others are pages."""
+
+
+def public(path: str) -> bool:
+    """Whether a path needs no credential."""
+    return path in PUBLIC or path.startswith(STATIC)
+
+
+def for_programs(path: str) -> bool:
+    """Whether a path is the API's, and no page."""
+    return path.startswith(PROGRAMS)
 
 
 def needs(permission: Permission | None, *, own: str | None = None) -> Callable[[Endpoint], Endpoint]:

@@ -11,6 +11,7 @@ from services.api.bus.set_aside import SetAside
 from services.api.catalog import Catalog
 from services.api.commands import Commands
 from services.api.connections import Connections
+from services.api.console.session import Sessions
 from services.api.credentials import Credentials
 from services.api.numbers import Numbers
 from services.api.projection.audit_reads import AuditReads
@@ -56,6 +57,8 @@ class Api:
     credentials: Credentials
     tokens: Tokens
     users: Users
+    sessions: Sessions
+    """Who is signed in to the console."""
     secrets: Secrets
     connections: Connections
     admission: Admission

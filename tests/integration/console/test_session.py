@@ -10,7 +10,7 @@ from nats.aio.client import Client
 
 from services.api.access import USER, Role, UserRecord
 from services.api.console import session
-from services.api.console.session import SESSION, Sessions, csrf
+from services.api.console.session import SESSION, Sessions, csrf, csrf_fits
 from services.api.credentials import Credentials
 from shared.messages import subjects
 from shared.runtime.clock import now
@@ -121,4 +121,7 @@ async def test_a_session_ends_and_its_record_goes(replicas: tuple[Replica, Repli
 
 def test_each_session_has_forms_of_its_own() -> None:
     """A form's token is the same for one cookie, and another one for another."""
-    assert csrf("a.b") == csrf("a.b") != csrf("a.c")
+    token = csrf("a.b")
+    assert csrf_fits("a.b", token)
+    assert token != csrf("a.b")
+    assert not any(csrf_fits("a.b", wrong) for wrong in ("", ".", "x", csrf("a.c"), token[:-1], token + "é"))
