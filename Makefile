@@ -15,7 +15,7 @@ BIN := .venv/bin
 	@$(BIN)/python -m compileall -q services shared opsledger
 	@touch $@
 
-.PHONY: help setup run test test-long check fix bench bench-search docs lock clean
+.PHONY: help setup run test test-browser test-long check fix bench bench-search docs screenshots lock clean
 
 help: ## list these jobs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ run: .venv/ready ## start everything on this machine, inspect this host, stay up
 
 test: .venv/ready ## all tests but the long ones
 	@$(BIN)/python -m pytest -m "not long" -n 2 --dist loadgroup
+
+test-browser: .venv/ready ## the console's tests alone: stories in Chromium
+	@$(BIN)/python -m pytest tests/browser -m "not long" -n 2 --dist loadgroup
 
 test-long: .venv/ready ## the tests that take minutes: faults, clusters, sizes
 	@$(BIN)/python -m pytest -m long
@@ -50,6 +53,9 @@ bench-search: .venv/ready ## measure lists of a million tasks: a quarter of an h
 
 docs: .venv/ready ## write the generated documents anew
 	@$(BIN)/python -m services.api asyncapi > docs/asyncapi.json
+
+screenshots: .venv/ready ## draw docs/screenshots anew with Chromium
+	@$(BIN)/python -m tests.browser.screenshots
 
 lock: ## pin the newest versions into requirements/, with hashes and without addresses
 	@VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --upgrade pyproject.toml --extra api --extra executor --extra postgres --extra sql-postgresql --extra sql-mysql --python-version 3.11 -o requirements/run.txt

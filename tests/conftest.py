@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL
 
-from tests.support import mariadb, postgres
+from tests.support import chromium, mariadb, postgres
 from tests.support import nats_server as nats
 from tests.support.mariadb import MariadbServer, NoMariadb
 from tests.support.nats_server import NatsCluster, NatsServer
@@ -21,7 +21,12 @@ from tests.support.proxy import Proxy
 
 def pytest_report_header() -> list[str]:
     """Say which servers tests of this run will use, should they ask for one."""
-    return [f"nats: {nats.chosen()}", f"postgresql: {postgres.chosen()}", f"mariadb: {mariadb.chosen()}"]
+    return [
+        f"nats: {nats.chosen()}",
+        f"postgresql: {postgres.chosen()}",
+        f"mariadb: {mariadb.chosen()}",
+        f"chromium: {chromium.chosen()}",
+    ]
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """Composition root of the executor: the only place that constructs. A FastStream application owns the connection."""
 
 import asyncio
-import json
 import os
 import platform
 import secrets
@@ -14,6 +13,7 @@ from faststream import FastStream
 from faststream.nats import NatsBroker, NatsMessage
 from nats.aio.client import Client
 
+from services.executor import nudge
 from services.executor.asking import ask_through
 from services.executor.attempt import Tools
 from services.executor.catalog import discover
@@ -33,6 +33,7 @@ from shared.log.transact import TaskLog
 from shared.messages import subjects
 from shared.queue.jetstream import JetStreamQueue
 from shared.queue.pull import Puller
+from shared.runtime.clock import now
 from shared.runtime.logging import get
 from shared.runtime.nats import broker_options, check_version, request
 from shared.store.kv import Bucket, BucketUnavailable
@@ -57,9 +58,9 @@ async def run(settings: Settings) -> int:
     executor = _Executor(settings, confidential, broker, name, incarnation)
 
     @broker.subscriber(subjects.nudge(incarnation), title="nudge", decoder=_as_it_came)
-    async def nudge(body: bytes) -> None:
-        """Look at the claims on a task now: somebody asked to cancel it."""
-        executor.look(body)
+    async def nudged(body: bytes) -> None:
+        """Look at a task now, take no new work, or take work again."""
+        executor.nudged(body)
 
     app = FastStream(broker, logger=None)
     app.after_startup(executor.start)
@@ -144,6 +145,7 @@ class _Executor:
             ack_wait=settings.ack_wait_seconds,
             describe=self._describe,
         )
+        self._worker.on_free.append(self._freed)
         await self._announce()
         self._pullers = [
             Puller(client, queue, pool, free=self._worker.free, take=self._worker.take, poison=self._poison)
@@ -171,15 +173,29 @@ class _Executor:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         log.info("executor stopped")
 
-    def look(self, body: bytes) -> None:
-        """A nudge came: {"task": id}."""
+    def nudged(self, body: bytes) -> None:
+        """A nudge came."""
         try:
-            self._leases.look(int(json.loads(body)["task"]))
-        except (ValueError, KeyError, TypeError):
-            log.warning("nudge not understood", body=body[:200].decode("utf-8", "replace"))
+            wanted = nudge.read(body)
+        except ValueError as problem:
+            log.warning("nudge not understood", body=body[:200].decode("utf-8", "replace"), why=str(problem))
+            return
+        match wanted:
+            case nudge.Look(task_id):
+                self._leases.look(task_id)
+            case nudge.Drain(on, by):
+                log.info("draining" if on else "taking work again", by=by, running=len(self._leases.held))
+                self._worker.rest(by, now()) if on else self._worker.resume()
+                self._liveness.changed()
+
+    def _freed(self) -> None:
+        """A slot is free: who drains this executor waits for the last one."""
+        if self._worker.resting is not None and not self._leases.held:
+            self._liveness.changed()
 
     def _describe(self) -> dict[str, object]:
-        counters = self._chains.counters
+        counters, resting = self._chains.counters, self._worker.resting
+        drained = {"drainedBy": resting.by, "drainingSince": resting.since.isoformat()} if resting is not None else {}
         running = [
             {"task": lease.delivery.item.task_id, "subtask": run.number, "fence": run.fence, "progress": run.progress}
             for lease in self._leases.held
@@ -189,7 +205,9 @@ class _Executor:
             "name": self._name,
             "fences": self._leases.fences(),
             "running": running,
+            "held": len(self._leases.held),
             "draining": self._chains.draining,
+            **drained,
             "attempts": counters.attempts,
             "staleReports": counters.stale,
             "takeovers": counters.takeovers,

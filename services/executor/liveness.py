@@ -8,6 +8,8 @@ import json
 import os
 import platform
 from collections.abc import Callable
+from contextlib import suppress
+from importlib.metadata import version
 from typing import Any
 
 from services.executor.catalog import Catalog
@@ -41,12 +43,15 @@ class Liveness:
         self._pools = pools
         self._pause = ack_wait / 3
         self._describe = describe
+        self._changed = asyncio.Event()
         self._fixed = {
             "host": platform.node(),
             "pid": os.getpid(),
             "pools": sorted(pools),
             "slots": slots,
             "startedAt": now().isoformat(),
+            "version": version("opsledger"),
+            "beatSeconds": round(self._pause, 3),
             "operations": sorted(offers.operations),
             "taskTypes": sorted(offers.types),
         }
@@ -67,10 +72,17 @@ class Liveness:
         content = {**self._fixed, **self._describe(), "at": now().isoformat()}
         await self._executors.put(self._incarnation, json.dumps(content).encode())
 
+    def changed(self) -> None:
+        """Renew the entry now: what it says has changed, and somebody waits to see it."""
+        self._changed.set()
+
     async def run(self) -> None:
         """Renew the entry until cancelled."""
         while True:
-            await asyncio.sleep(self._pause)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._pause):
+                    await self._changed.wait()
+            self._changed.clear()
             try:
                 await self.beat()
             except BucketUnavailable as problem:

@@ -2,10 +2,20 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
 
 from services.executor.chain import Chains
 from services.executor.lease import Lease, Leases
 from shared.queue.port import Delivery
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Why no new work is taken: who wanted it, and since when."""
+
+    by: str
+    since: datetime
 
 
 class Worker:
@@ -16,6 +26,8 @@ class Worker:
         self._leases = leases
         self._slots = slots
         self._ack_wait = ack_wait
+        self._stopping = False
+        self.resting: Rest | None = None
         self.on_free: list[Callable[[], None]] = []
         self.idle = asyncio.Event()
         self.idle.set()
@@ -35,9 +47,22 @@ class Worker:
         lease.chain = asyncio.create_task(self._chains.run(lease))
         lease.chain.add_done_callback(lambda _: self._ended(lease))
 
+    def rest(self, by: str, at: datetime) -> None:
+        """Take no new work until `resume`; what runs goes on to its own end, however long that takes."""
+        if self.resting is None:
+            self.resting = Rest(by, at)
+        self._chains.draining = True
+
+    def resume(self) -> None:
+        """Take work again, unless this executor is on its way out."""
+        self.resting = None
+        self._chains.draining = self._stopping
+        for wake in self.on_free:
+            wake()
+
     async def drain(self, seconds: float) -> None:
         """Take no new work; wait `seconds` for what runs, then hand it back (P14)."""
-        self._chains.draining = True
+        self._stopping = self._chains.draining = True
         try:
             async with asyncio.timeout(seconds):
                 await self.idle.wait()

@@ -246,6 +246,16 @@ def test_the_demo_inspects_this_host(tmp_path: Path) -> None:
         assert system.process.poll() is None
 
 
+def test_the_demo_leaves_a_task_to_retry(tmp_path: Path) -> None:
+    """It has failed on purpose, the last words say where, and one retry brings it to its end."""
+    with Up(tmp_path, demo=True) as system:
+        eventually_sync(lambda: "Ctrl-C" in system.stderr, timeout=90, what="the demo has ended")
+        said = next(line for line in system.stderr.splitlines() if "press Retry" in line)
+        task_id = said.split()[1].removeprefix(f"{system.url}/tasks/")
+        assert "port 22" in system.run("task", "show", task_id).stdout
+        assert system.run("task", "retry", task_id, "--wait", "--reason", "it answers again").returncode == 0
+
+
 def test_jobs_run_against_it(up: Up) -> None:
     """`init` again does no harm, `projection verify` agrees, and a new token opens the API."""
     create(up)
