@@ -18,8 +18,9 @@ from nats.aio.client import Client
 from starlette.types import ASGIApp
 
 from services.api.background import Background
-from services.api.bus import bulk, log_check
+from services.api.bus import bulk, log_check, replicas
 from services.api.bus.desk import Desk
+from services.api.bus.foresight import Foresight
 from services.api.bus.intake import Intake
 from services.api.bus.nudge import ExecutorNudges
 from services.api.bus.set_aside import SetAside
@@ -30,9 +31,12 @@ from services.api.connection import CannotStart, open_log, watch
 from services.api.connections import Connections
 from services.api.console import problem
 from services.api.console import routes as console
+from services.api.console.list_saved import SavedViews
+from services.api.console.live_rooms import Rooms
 from services.api.console.session import Sessions
 from services.api.creator import Creator
 from services.api.credentials import Credentials
+from services.api.fleet import Fleet
 from services.api.identity.jwks import Jwks, from_file, from_url
 from services.api.identity.limits import Pace
 from services.api.identity.oidc import OURS, Oidc, Provider
@@ -72,6 +76,7 @@ from shared.store.kv import Bucket
 from shared.store.logs import LogStore
 from shared.store.objects import Results
 from shared.store.secrets import ValueSecrets
+from shared.store.streams import figures
 from shared.store.vault import Vault
 
 PATIENCE = 5.0
@@ -137,7 +142,8 @@ class Running:
         keys = Keys(Bucket(client, subjects.IDEMPOTENCY))
         results = Results(client)
         creator = Creator(task_log, TaskIds(client), keys, results, catalog)
-        commands = Commands(task_log, queue, creator, ExecutorNudges(client))
+        nudges = ExecutorNudges(client)
+        commands = Commands(task_log, queue, creator, nudges)
         stack.push_async_callback(commands.close)
         rescuer = Rescuer(
             task_log,
@@ -156,6 +162,7 @@ class Running:
         self.numbers.watch(intake.numbers)
         bulk.subscribe(self.broker, bulk.Performer(task_log, commands))
         log_check.subscribe(self.broker, lambda: _known(storage, task_log, projector))
+        replicas.subscribe(self.broker, vitals.replica)
         await self.broker.start()
 
         stack.push_async_callback(self._background.stop)
@@ -165,9 +172,8 @@ class Running:
         keep(status.run(), "status events")
         keep(intake.run(), "command intake")
         keep(catalog.follow(), "catalog")
-        keep(credentials.follow(), "access")
-        keep(sessions.follow(), "sessions")
-        keep(secret_keys.follow(), "secret keys")
+        for mirror, name in ((credentials, "access"), (sessions, "sessions"), (secret_keys, "secret keys")):
+            keep(mirror.follow(), name)
         keep(watch(client, task_log, projector.check), "connection")
         self._live = live = Live(storage, task_log, per_principal=settings.sse_per_principal)
         stack.push_async_callback(live.close)
@@ -175,12 +181,14 @@ class Running:
         return Api(
             log=task_log,
             live=live,
+            rooms=Rooms(live.tail),
             commands=commands,
             catalog=catalog,
             credentials=credentials,
             tokens=Tokens(access, secret_keys, credentials),
             users=Users(access, credentials),
             sessions=sessions,
+            saved=SavedViews(access),
             secrets=secrets,
             connections=connections,
             admission=Admission(
@@ -199,6 +207,15 @@ class Running:
             logs=LogStore(client),
             desk=desk,
             aside=aside,
+            foresight=Foresight(client),
+            fleet=Fleet(
+                Bucket(client, subjects.EXECUTORS),
+                queue,
+                nudges,
+                lambda: catalog.pools,
+                replicas=replicas.Replicas(client).all,
+                storage=lambda: figures(client),
+            ),
             numbers=self.numbers,
             reach=_reach(storage, task_log, projector),
             health=vitals.health,
@@ -253,7 +270,7 @@ def build(running: Running) -> ASGIApp:
     routes.add(app)
     console.add(app)
     door = lambda: (app.state.api.admission, app.state.api.credentials)  # noqa: E731
-    return Gate(app, door, running.numbers.count, problem.stranger)
+    return Gate(app, door, running.numbers.count, problem.stranger, problem.refuse)
 
 
 def _confidential(client: Client, key: Vault | None) -> tuple[SecretKeys, Secrets, Connections]:

@@ -104,6 +104,13 @@ class Commands:
             raise TaskNotFound(f"The task {task_id} does not exist.")
         return task
 
+    async def of_key(self, digest: str) -> int | None:
+        """Return the id of the task that was created with a key, given as `keys.hashed` writes it, or None.
+
+        It may not have been created after all. Raises `BucketUnavailable`.
+        """
+        return await self._creator.of_key(digest)
+
     async def close(self, seconds: float = 1.0) -> None:
         """Wait for dispatches that are under way; what is left is the rescuer's."""
         if self._after:

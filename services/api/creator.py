@@ -80,6 +80,10 @@ class Creator:
         verdict = decide(None, _command(0, creation, asked.note("")))
         return Preview("create", None, verdict.task, verdict.events, [s.number for s in verdict.task.subtasks])
 
+    async def of_key(self, digest: str) -> int | None:
+        """Return the id of the task a key was used for, or None. Raises `BucketUnavailable`."""
+        return await self._keys.task_of(digest)
+
     async def _checked(self, asked_for: Create, asked: Asked) -> Creation:
         creation = asked_for.creation or check(asked_for.body, self._catalog)
         if creation.parent is not None:

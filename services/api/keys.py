@@ -35,6 +35,11 @@ class Keys:
             await asyncio.sleep(LOOK_PAUSE)
         raise BucketUnavailable("the idempotency key cannot be read yet")
 
+    async def task_of(self, digest: str) -> int | None:
+        """Return the task id a key was used for, whatever with, or None. Raises `BucketUnavailable`."""
+        entry = await self._bucket.get(digest)
+        return int(json.loads(entry.value)["task"]) if entry is not None and entry.value else None
+
     async def known(self, digest: str, body_hash: str) -> int | None:
         """Return the task id a key was used for, or None. Raises `KeyReused`, `BucketUnavailable`."""
         entry = await self._bucket.get(digest)

@@ -80,7 +80,7 @@ async def _catalog(bucket: Bucket, cards: list[dict[str, Any]]) -> None:
         model: type[OperationCard | TypeCard] = OperationCard if kind == "operation" else TypeCard
         card = model.model_validate(entry["card"])
         key = subjects.card(kind, card.name, card.pool)
-        value = json.dumps(card.model_dump(mode="json"), sort_keys=True).encode()
+        value = json.dumps(card.model_dump(mode="json")).encode()
         known = await bucket.get(key)
         if known is None or known.value != value:
             await bucket.put(key, value)

@@ -28,7 +28,7 @@ class Settings(BaseSettings):
     """How long a task may stand still before its work items are queued again."""
     connect_seconds: Annotated[float, Field(ge=0.1, le=600)] = 15.0
     """How long the start waits for NATS and for the log."""
-    sse_per_principal: Annotated[int, Field(ge=1, le=10_000)] = 20
+    sse_per_principal: Annotated[int, Field(ge=1, le=10_000)] = 50
     """How many live streams one principal may have open on one process."""
     sync_tasks_per_project: Annotated[int, Field(ge=0, le=2000)] = 5
     """How many synchronisation tasks a project may have over Huawei's API; 0 sets no limit."""

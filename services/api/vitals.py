@@ -1,13 +1,19 @@
 """How the process and what it needs are doing: each resource's own ping, and the numbers behind `/metrics`."""
 
 import asyncio
+import os
+import platform
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
+from importlib.metadata import version
 from time import monotonic, perf_counter
+from typing import Any
 
 from prometheus_client.core import Metric
 
 from services.api.background import Background
+from services.api.bus.replicas import Replica
 from services.api.bus.status import StatusEvents
 from services.api.commands import Commands
 from services.api.numbers import counter, gauge
@@ -17,6 +23,7 @@ from services.api.rescuer import Rescuer
 from services.api.rest.ports import Health
 from shared.log.jetstream import JetStreamStorage
 from shared.log.transact import TaskLog
+from shared.runtime.clock import now
 from shared.runtime.logging import get
 
 PING_SECONDS = 2.0
@@ -59,6 +66,19 @@ class Vitals:
     progress: Progress
     last: int = 0
     """The log's last sequence when it was last asked."""
+    started_at: datetime = field(default_factory=now)
+
+    def replica(self) -> dict[str, Any]:
+        """Return what this process says of itself to the others."""
+        said = Replica(
+            host=platform.node(),
+            pid=os.getpid(),
+            version=version("opsledger"),
+            started_at=self.started_at,
+            position=self.projector.position.seq,
+            projecting=self.projector.active,
+        )
+        return said.model_dump(mode="json", by_alias=True)
 
     async def health(self) -> dict[str, Health]:
         """Ping everything at once."""

@@ -16,10 +16,11 @@ from nats.aio.client import Client
 from services.executor import nudge
 from services.executor.asking import ask_through
 from services.executor.attempt import Tools
-from services.executor.catalog import discover
+from services.executor.catalog import Catalog, discover
 from services.executor.chain import Chains
 from services.executor.confidential import Confidential
 from services.executor.connection import Connection
+from services.executor.foresight import foreseen
 from services.executor.lease import Leases
 from services.executor.liveness import Liveness
 from services.executor.opening import Opening
@@ -62,6 +63,8 @@ async def run(settings: Settings) -> int:
         """Look at a task now, take no new work, or take work again."""
         executor.nudged(body)
 
+    for pool in sorted(settings.pools):
+        _answer_plans(broker, pool, executor)
     app = FastStream(broker, logger=None)
     app.after_startup(executor.start)
     app.on_shutdown(executor.stop)
@@ -76,6 +79,15 @@ async def run(settings: Settings) -> int:
     if executor.problem is not None:
         raise executor.problem
     return 0
+
+
+def _answer_plans(broker: NatsBroker, pool: str, executor: "_Executor") -> None:
+    """Let one executor of the pool answer what plan a task type would make."""
+
+    @broker.subscriber(subjects.foresee(pool), queue="executors", title=f"foresee.{pool}", decoder=_as_it_came)
+    async def foresee(body: bytes) -> bytes:
+        """Say what plan a task type would make of these parameters; nothing is stored."""
+        return await foreseen(body, executor.offers, pool)
 
 
 async def _as_it_came(message: NatsMessage) -> bytes:
@@ -95,6 +107,7 @@ class _Executor:
         self._name = name
         self._incarnation = incarnation
         self._tasks: list[asyncio.Task[None]] = []
+        self.offers = Catalog()
         self.failed = asyncio.Event()
         self.problem: BaseException | None = None
 
@@ -111,7 +124,7 @@ class _Executor:
         await connection.open()
         queue = JetStreamQueue(client, replicas=settings.replicas, ack_wait=settings.ack_wait_seconds)
         executors, catalog = Bucket(client, subjects.EXECUTORS), Bucket(client, subjects.CATALOG)
-        offers = discover()
+        offers = self.offers = discover()
         for broken in offers.broken:
             log.error("not on offer", group=broken.group, name=broken.name, value=broken.value, why=broken.reason)
         pools = settings.pools

@@ -61,7 +61,7 @@ class Liveness:
         for pool in self._pools:
             for kind, card in cards(self._offers, pool):
                 key = subjects.card(kind, str(card["name"]), str(card["pool"]))
-                value = json.dumps(card, sort_keys=True).encode()
+                value = json.dumps(card).encode()  # in its author's order: forms follow it
                 known = await self._catalog.get(key)
                 if known is None or known.value != value:
                     await self._catalog.put(key, value)

@@ -20,6 +20,8 @@ SET_ASIDE = "set-aside"
 NEXT_TASK_ID = "ids.task"
 LOG_CHECK = "log.check"
 """Asked by executors at start and after a reconnect: is the log the one the APIs have seen?"""
+REPLICAS = "replicas.look"
+"""Asked by APIs of all APIs: how are you?"""
 BULK_PERFORM = "bulk.perform"
 """Asked by the executor of a bulk command: carry the command out on one of its targets."""
 SET_ASIDE_COMMANDS = "set-aside.commands"
@@ -53,8 +55,13 @@ def logs(task_id: int, subtask: int) -> str:
 
 
 def nudge(incarnation: str) -> str:
-    """Return the subject that tells one executor to look at its claims now."""
+    """Return the subject that tells one executor to look at its claims now, or to take no new work."""
     return f"nudge.{incarnation}"
+
+
+def foresee(pool: str) -> str:
+    """Return the subject on which one executor of a pool is asked what plan a task type would make."""
+    return f"foresee.{pool}"
 
 
 def command(word: str) -> str:

@@ -5,19 +5,24 @@ re-creation an old delivery's ack must not remove somebody else's message.
 """
 
 import json
+from base64 import b64decode
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
 from hashlib import sha256
 
 from nats.aio.client import Client
 
 from shared.messages import subjects
-from shared.queue.port import QueueUnavailable
-from shared.queue.work_item import WorkItem
+from shared.queue.port import Depth, QueueUnavailable, Waiting
+from shared.queue.work_item import WorkItem, parse
 from shared.runtime.nats import ApiError, Unanswered, Unreachable, api, request
 from shared.store.streams import create, work
 
 ALREADY_QUEUED = 10077
 NO_STREAM = 10059
 NO_CONSUMER = 10014
+NO_MESSAGE = 10037
 
 
 def stamp_of(created: str) -> str:
@@ -79,6 +84,54 @@ class JetStreamQueue:
         except (Unreachable, Unanswered) as problem:
             raise QueueUnavailable(str(problem)) from problem
         return stamp, consumer
+
+    async def depth(self, pool: str) -> Depth | None:
+        """Return how deep a pool's queue is, None while it has none. Raises `QueueUnavailable`."""
+        bound = await self.bound(pool)
+        if bound is None:
+            return None
+        try:
+            info = await api(self.client, f"CONSUMER.INFO.{subjects.WORK}.{bound[1]}", timeout=self._timeout)
+            oldest = await self._behind(pool, info["delivered"]["stream_seq"]) if info["num_pending"] else None
+        except (ApiError, Unreachable, Unanswered) as problem:
+            raise QueueUnavailable(str(problem)) from problem
+        return Depth(info["num_pending"], info["num_ack_pending"], oldest)
+
+    async def strays(self, known: Mapping[str, Depth]) -> dict[str, Depth]:
+        """Return how deep the queues of pools are that are not known: nobody has ever worked for them.
+
+        Every item's name is asked for (the server tells 100,000), but only when there are more items than those known.
+        Raises `QueueUnavailable`.
+        """
+        info, accounted = f"STREAM.INFO.{subjects.WORK}", sum(one.waiting + one.in_hand for one in known.values())
+        try:
+            if (await api(self.client, info, timeout=self._timeout))["state"]["messages"] <= accounted:
+                return {}
+            state = (await api(self.client, info, {"subjects_filter": "work.>"}, timeout=self._timeout))["state"]
+            found = Counter(subject.split(".")[1] for subject in state.get("subjects") or ())
+            return {
+                pool: Depth(count, 0, await self._behind(pool, 0)) for pool, count in found.items() if pool not in known
+            }
+        except ApiError as error:
+            if error.code == NO_STREAM:
+                return {}
+            raise QueueUnavailable(str(error)) from error
+        except (Unreachable, Unanswered) as problem:
+            raise QueueUnavailable(str(problem)) from problem
+
+    async def _behind(self, pool: str, seq: int) -> Waiting | None:
+        """Return the first item of a pool behind this sequence: what was handed out lies before it."""
+        asked = {"seq": seq + 1, "next_by_subj": subjects.work_pool(pool)}
+        try:
+            found = (await api(self.client, f"STREAM.MSG.GET.{subjects.WORK}", asked, timeout=self._timeout))["message"]
+            item = parse(found["subject"], b64decode(found.get("data", "")))
+        except ApiError as error:
+            if error.code == NO_MESSAGE:
+                return None
+            raise
+        except ValueError:
+            return None
+        return Waiting(item.task_id, item.subtask, datetime.fromisoformat(found["time"]))
 
     async def ensure(self, pools: set[str]) -> bool:
         """Create WORK and the pools' consumers where they are missing, change none; return whether any was missing.

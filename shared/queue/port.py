@@ -1,5 +1,7 @@
 """What services ask of the queue."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from shared.queue.work_item import WorkItem
@@ -7,6 +9,24 @@ from shared.queue.work_item import WorkItem
 
 class QueueUnavailable(Exception):  # noqa: N818  what the world did
     """The item could not be queued; the rescuer will queue it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An item that no executor has been given yet, and since when it lies in the queue (the queue's own clock)."""
+
+    task_id: int
+    subtask: int
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """How deep a pool's queue is: items that wait, items in executors' hands or put off for a retry, and the oldest."""
+
+    waiting: int
+    in_hand: int
+    oldest: Waiting | None = None
 
 
 class WorkQueue(Protocol):

@@ -4,6 +4,8 @@ TASKS allows neither deletion nor expiry, schedules nor roll-ups (T15, T16). WOR
 item with error 10077. Existing streams are left exactly as they are: no service ever updates one.
 """
 
+import asyncio
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +14,8 @@ from nats.js.api import KeyValueConfig, ObjectStoreConfig
 from nats.js.errors import BadRequestError
 
 from shared.messages import subjects
-from shared.runtime.nats import ApiError, api
+from shared.runtime.nats import ApiError, Unanswered, Unreachable, api
+from shared.store.kv import BucketUnavailable
 
 NO_STREAM = 10059
 STREAM_EXISTS = frozenset({10058, 10065})
@@ -86,6 +89,40 @@ def others(replicas: int, *, log_age_days: float = 30, log_bytes: int = 1024 * M
             subjects.SET_ASIDE.upper(), "set-aside.*", replicas, retention="limits", discard="old", max_bytes=64 * MIB
         ),
     ]
+
+
+SHOWN = (subjects.TASKS, subjects.WORK, subjects.LOGS, subjects.COMMANDS, subjects.SET_ASIDE.upper())
+"""The streams that fill."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """How full a stream is. `limit` is in bytes, None: the disk's; `behind`: copies that are not up to date."""
+
+    name: str
+    messages: int
+    bytes: int
+    limit: int | None
+    copies: int
+    behind: int
+
+
+async def figures(client: Client) -> list[Figures]:
+    """Return how full each stream is that fills. Raises `BucketUnavailable`."""
+    try:
+        answers = await asyncio.gather(*(api(client, f"STREAM.INFO.{name}") for name in SHOWN))
+    except (ApiError, Unreachable, Unanswered) as error:
+        raise BucketUnavailable(f"streams: {error}") from error
+    return [_figures(name, answer) for name, answer in zip(SHOWN, answers, strict=True)]
+
+
+def _figures(name: str, answer: dict[str, Any]) -> Figures:
+    config, state = answer["config"], answer["state"]
+    followers = (answer.get("cluster") or {}).get("replicas") or []
+    behind = sum(not one.get("current") or bool(one.get("offline")) for one in followers)
+    limit = config.get("max_bytes", -1)
+    copies = config.get("num_replicas", 1)
+    return Figures(name, state["messages"], state["bytes"], limit if limit > 0 else None, copies, behind)
 
 
 async def provision(client: Client, *, replicas: int, lease: timedelta) -> None:

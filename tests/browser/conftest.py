@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, StorageState, async_playwright
 
+from tests.browser.addresses import Stage, play
 from tests.browser.site import Site
 from tests.support import chromium
 from tests.support.up import Up
@@ -21,6 +22,12 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
         auth = ("admin", up.password)
         async with httpx2.AsyncClient(base_url=up.url, auth=auth, timeout=20.0, trust_env=False) as rest:
             yield Site(up, rest)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def stage(site: Site) -> Stage:
+    """Tasks that have something on every page."""
+    return await play(site)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -71,7 +78,7 @@ class Watch:
 
     def _said(self, said: Any) -> None:
         if said.type == "error":
-            self.complaints.append(f"console: {said.text}")
+            self.complaints.append(f"console: {said.text} ({said.location.get('url', '')})")
 
     def _asked(self, request: Any) -> None:
         parts = urlsplit(request.url)

@@ -7,13 +7,13 @@ from typing import Final
 from tests.browser.site import Site, shell
 
 _COMPARE: Final = """
-echo 'orders: 18,204,112 rows on both sides'
-echo 'payments: 9,118,020 and 9,117,998 rows' >&2
-echo 'lock timeout on shop.payments after 30 s, held by pid 4471' >&2
+echo orders: 18,204,112 rows on both sides
+echo payments: 9,118,020 and 9,117,998 rows >&2
+echo lock timeout on shop.payments after 30 s, held by pid 4471 >&2
 exit 1
 """
 RELEASE: Final = (
-    ("lock", "Announce the change", "echo '#dba: shop 4.2 goes live'", ()),
+    ("lock", "Announce the change", "echo dba: shop 4.2 goes live", ()),
     ("backup", "Take a backup", "echo 41 GB in 96 s; sleep 0.4", ("lock",)),
     ("replica", "Stop the replica", "echo replica-2 stopped at 0/9A3F", ("lock",)),
     ("schema", "Migrate the schema", "echo ALTER TABLE orders ADD COLUMN channel text", ("backup", "replica")),
@@ -33,36 +33,41 @@ class Scene:
     running: int
     script: int
 
-    def addresses(self) -> dict[str, str]:
-        """What to show, by the name of the picture."""
+    def pages(self) -> dict[str, tuple[str, str]]:
+        """What to show, by the name of the picture: an address, and the button of a dialog on it."""
+        failed, running = f"/tasks/{self.failed}", f"/tasks/{self.running}"
         return {
-            "tasks": "/tasks",
-            "task": f"/tasks/{self.failed}",
-            "retry": f"/tasks/{self.failed}/retry",
-            "fan": f"/tasks/{self.running}",
-            "timeline": f"/tasks/{self.failed}?view=timeline",
-            "events": f"/tasks/{self.failed}?view=events",
-            "results": f"/tasks/{self.script}?view=results",
-            "create": "/create/sql.script",
-            "executors": "/executors",
-            "queue": "/queue",
-            "audit": "/audit",
+            "tasks": ("/tasks", ""),
+            "task": (failed, ""),
+            "retry": (failed, "Retry"),
+            "fan": (running, ""),
+            "timeline": (f"{failed}?view=timeline", ""),
+            "events": (f"{failed}?view=events", ""),
+            "results": (f"/tasks/{self.script}?view=results", ""),
+            "create": ("/create/sql.script?connection=sample-db", ""),
+            "sync": ("/sync", ""),
+            "executors": ("/executors", ""),
+            "queue": ("/queue", ""),
+            "audit": ("/audit", ""),
         }
 
 
 async def play(site: Site) -> Scene:
     """Make the tasks and wait until they are where the pictures want them."""
-    sales = "SELECT city, count(*) AS customers FROM customers GROUP BY city ORDER BY customers DESC"
-    script = await site.make(
-        {"type": "sql.script", "name": "Customers by city", "params": {"connection": "sample-db", "sql": sales}}
+    await site.ended(
+        await site.make(
+            {
+                "type": "data.mock",
+                "name": "Believable customers for the test shop",
+                "params": {"connection": "sample-db", "tables": [{"table": "customers", "total": 500}]},
+                "object": {"kind": "database", "name": "sample-db"},
+            }
+        )
     )
-    mock = await site.make(
-        {
-            "type": "data.mock",
-            "name": "Believable customers for the test shop",
-            "params": {"connection": "sample-db", "tables": [{"table": "customers", "total": 500}]},
-            "object": {"kind": "database", "name": "sample-db"},
-        }
+    await _synchronise(site)
+    sales = "SELECT id, name, city FROM customers ORDER BY id DESC LIMIT 40"
+    script = await site.make(
+        {"type": "sql.script", "name": "Newest customers", "params": {"connection": "sample-db", "sql": sales}}
     )
     inspect = await site.make({"type": "host.inspect", "name": "Inspect this host", "params": {}})
     failed = await site.create(
@@ -76,7 +81,7 @@ async def play(site: Site) -> Scene:
             shell("a", "echo looking"), shell("b", "echo done", ["a"]),
             name=name, object={"kind": "host", "name": target}, labels={"team": "dba"},
         )  # fmt: skip
-    for task_id in (script, mock, inspect):
+    for task_id in (script, inspect):
         await site.ended(task_id)
     await site.ended(failed, "FAILED")
     running = await site.create(
@@ -89,6 +94,14 @@ async def play(site: Site) -> Scene:
     )
     await asyncio.sleep(3)  # some shards are done, some run: a picture of work under way
     return Scene(failed, running, script)
+
+
+async def _synchronise(site: Site) -> None:
+    """Keep the two sample folders in step, once."""
+    params = {"source": "sample-source", "destination": "sample-destination"}
+    standing = await site.make({"type": "object.sync", "name": "Invoices to the archive", "params": params})
+    sweep = {"type": "object.sync.sweep", "name": "Sweep of all invoices", "parent": standing, "params": {}}
+    await site.ended(await site.make(sweep))
 
 
 def _shard(number: int) -> str:

@@ -21,6 +21,7 @@ import httpx2
 import nats
 import pytest
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 
 from shared.log.jetstream import JetStreamStorage
 from shared.messages import subjects
@@ -295,6 +296,20 @@ async def test_an_api_changes_no_stream(clients: dict[str, Client]) -> None:
         with pytest.raises((Unreachable, Unanswered, ApiError)):
             await api(clients["api"], call, {}, timeout=0.2)
     assert (await api(clients["admin"], "STREAM.INFO.TASKS"))["state"]["last_seq"] == 1
+
+
+async def test_an_api_asks_an_executor_for_a_plan(clients: dict[str, Client]) -> None:
+    """Across the accounts and back; who sends commands reaches no executor."""
+
+    async def answer(message: Msg) -> None:
+        await message.respond(b"a plan")
+
+    await clients["executor"].subscribe("foresee.default", queue="executors", cb=answer)
+    await clients["executor"].flush()
+
+    assert await request(clients["api"], "foresee.default", b"{}") == b"a plan"
+    with pytest.raises((Unreachable, Unanswered)):
+        await request(clients["producer"], "foresee.default", b"{}", timeout=0.3)
 
 
 @pytest.mark.timeout(180)

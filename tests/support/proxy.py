@@ -76,6 +76,10 @@ class Proxy:
         for writer in tuple(self._writers):
             _abort(writer)
 
+    def turn_to(self, port: int, host: str = "127.0.0.1") -> None:
+        """Send new connections to another server."""
+        self._target = (host, port)
+
     def heal(self) -> None:
         """Pass everything again, what was held first, and accept connections."""
         self._set(Fate(), BOTH)

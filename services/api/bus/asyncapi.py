@@ -15,13 +15,15 @@ from pydantic import BaseModel
 
 from services.api.access import COMMANDS
 from services.api.asked import SUBTASK_WORDS
-from services.api.bus import log_check
+from services.api.bus import log_check, replicas
 from services.api.bus.bulk import Wanted
 from services.api.bus.message import MAX_KEY
 from services.api.bus.order import MAX_BODY
+from services.api.bus.replicas import Replica
 from services.api.bus.shapes import Answer, BulkAnswer, CommandBody, LogCheckAnswer, NudgeBody, StatusEvent
 from services.api.creation import CreateBody
 from shared.messages import headers, signing, subjects
+from shared.messages.foresee import Outlook, Wish
 
 DESCRIPTION: Final = (
     "What programs say to opsledger and hear from it over NATS. Commands lie in the stream COMMANDS until they are "
@@ -71,7 +73,9 @@ def document() -> dict[str, Any]:
     for word in COMMANDS:
         _command(broker, word)
     log_check.subscribe(broker, dict)
+    replicas.subscribe(broker, dict)
     _bulk(broker)
+    _foresee(broker)
     broker.publisher(
         subjects.result(0).replace("0", "{task}"),
         title="results",
@@ -81,7 +85,7 @@ def document() -> dict[str, Any]:
     broker.publisher(
         subjects.nudge("{incarnation}"),
         title="nudge",
-        description="To one executor: look at a task now instead of at the next heartbeat.",
+        description="To one executor: look at a task now instead of at the next heartbeat; or take no new work.",
         schema=NudgeBody,
     )
     broker.publisher(
@@ -124,6 +128,16 @@ def _bulk(broker: NatsBroker) -> None:
     async def perform(body: Wanted) -> None: ...
 
 
+def _foresee(broker: NatsBroker) -> None:
+    @broker.subscriber(
+        subjects.foresee("{pool}"),
+        queue="executors",
+        title="foresee",
+        description="An API asks one executor of the pool what plan a task type would make. Nothing is stored.",
+    )
+    async def foresee(body: Wish) -> None: ...
+
+
 def _completed(found: dict[str, Any]) -> dict[str, Any]:
     """Add what FastStream does not know: headers, replies, parameters; take away what is not so here."""
     found["servers"] = {"nats": {"host": "nats:4222", "protocol": "nats", "description": "NATS 2.15 with JetStream."}}
@@ -153,7 +167,8 @@ def _complete_messages(messages: dict[str, Any]) -> None:
 def _add_answers(components: dict[str, Any], channels: dict[str, Any]) -> None:
     answers = {model.__name__: model.model_json_schema() for model in _ANSWERS.values()}
     for answer in answers.values():
-        answer.pop("$defs", None)  # FastStream has put them where they belong
+        for name, shape in answer.pop("$defs", {}).items():
+            components["schemas"].setdefault(name, shape)  # FastStream knows those that are in a payload, too
     components["schemas"] = _moved({**components["schemas"], "CommandHeaders": _HEADERS, **answers})
     for kind, model in _ANSWERS.items():
         components["messages"][kind] = {"title": kind, "payload": {"$ref": f"#/components/schemas/{model.__name__}"}}
@@ -167,12 +182,15 @@ def _add_answers(components: dict[str, Any], channels: dict[str, Any]) -> None:
 _ANSWERS: Final[dict[str, type[BaseModel]]] = {
     "commands.answer": Answer,
     f"{subjects.LOG_CHECK}.answer": LogCheckAnswer,
+    f"{subjects.REPLICAS}.answer": Replica,
     f"{subjects.BULK_PERFORM}.answer": BulkAnswer,
+    "foresee.answer": Outlook,
 }
 _PARAMETERS: Final = {
     "results.{task}": {"task": {"description": "Id of the task, 0 when the decision is about none."}},
     "events.{type}": {"type": {"description": "Type of the event, such as task.finished."}},
     "nudge.{incarnation}": {"incarnation": {"description": "Which executor process."}},
+    "foresee.{pool}": {"pool": {"description": "The pool that the task type is offered in."}},
 }
 
 

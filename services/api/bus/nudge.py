@@ -1,6 +1,7 @@
 """Nudges: `nudge.<incarnation>` on core NATS tells an executor to look at a task now instead of at its next heartbeat.
 
-At most once, and never needed: a heartbeat or the next commit finds out what a lost nudge would have said.
+At most once, and never needed: a heartbeat or the next commit finds out what a lost nudge would have said. The same
+subject carries the wish that it take no new work; whoever sends that looks whether it does.
 """
 
 from nats.aio.client import Client
@@ -25,3 +26,10 @@ class ExecutorNudges:
             await self._client.publish(subjects.nudge(incarnation), to_json({"task": task_id}))
         except (NatsError, OSError) as problem:
             log.warning("executor not nudged; its heartbeat will tell it", task=task_id, why=str(problem))
+
+    async def drain(self, incarnation: str, by: str, *, on: bool) -> None:
+        """Tell the executor of this incarnation to take no new work, or to take work again; likewise."""
+        try:
+            await self._client.publish(subjects.nudge(incarnation), to_json({"drain": on, "by": by}))
+        except (NatsError, OSError) as problem:
+            log.warning("executor not told to drain", incarnation=incarnation, why=str(problem))

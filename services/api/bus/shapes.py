@@ -93,9 +93,11 @@ class BulkAnswer(_Wire):
 
 
 class NudgeBody(_Wire):
-    """The task to look at now."""
+    """The task to look at now; or whether to take no new work, and who wants that."""
 
-    task: int
+    task: int | None = None
+    drain: bool | None = None
+    by: str | None = None
 
 
 class StatusEvent(BaseModel):

@@ -1,29 +1,36 @@
 """A task's graph as shapes for an SVG: boxes with a sign, a name and a note, and curves between them. Draws no markup.
 
 Sizes are in CSS pixels. A name that does not fit is cut with an ellipsis, so that no label touches the edge of its box;
-the whole name is its title.
+the whole name is its title. A rollback is drawn as what it is: the edges it goes along backwards are marked.
 """
 
-from bisect import bisect_right
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
-from typing import Final
-from unicodedata import east_asian_width
+from itertools import pairwise
 
-from services.api.console.badge import Badge
-from services.api.console.folding import Node, Step, fold
-from services.api.console.layers import Spot, lay_out
+from services.api.console.badge import SKIPPED, Badge
+from services.api.console.bounding import bound
+from services.api.console.folding import FIRST, NOTHING, Node, Step, fold
+from services.api.console.layers import Layout, Spot, lay_out
+from services.api.console.lettering import fitted
+from services.api.console.rows import between_rows, in_rows
 
-WIDTH, HEIGHT, ACROSS, DOWN, MARGIN = 152, 44, 48, 20, 4
+WIDTH, HEIGHT, ACROSS, DOWN, MARGIN = 148, 44, 40, 20, 4
 """Of a box, and between boxes; the margin leaves room for the line around them."""
-FITS: Final = 17
-"""How many letters fit beside the sign: 12 pixels high, 6.7 wide on average."""
+TALL, CLOSE = 12, 8
+"""Of more than so many boxes in a layer this is all the room between two."""
+LEFT, RIGHT = 27, 6
+"""Where a label begins, and how much it leaves free at its end."""
+NAME, NOTE = 12, 11
+"""How high letters are."""
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A node's place and what stands in it. `many`: how many subtasks, drawn as a stack."""
+    """A node's place and what stands in it. `many`: how many subtasks, drawn as a stack; `first` needs attention most.
+
+    `leads`: what a click opens, as `folding.Node` says; `look`: how it is drawn besides its tone.
+    """
 
     id: int
     x: float
@@ -33,70 +40,112 @@ class Box:
     name: str
     note: str
     many: int
+    first: int
+    leads: tuple[int, int] | None
+    chosen: bool
+    look: str
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """An edge's path."""
+    """An edge's path. `look`: `back` for one that a rollback goes along."""
 
     path: str
+    look: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """All of it."""
+    """All of it. `left_out`: how many subtasks have no box of their own, and are in none that can be opened."""
 
     width: int
     height: int
     boxes: list[Box]
     curves: list[Curve]
+    left_out: int = 0
 
 
 def draw(
-    steps: Sequence[Step], badges: Mapping[int, Badge], notes: Mapping[int, str], opened: Collection[int] = ()
+    steps: Sequence[Step],
+    badges: Mapping[int, Badge],
+    notes: Mapping[int, str],
+    opened: Mapping[int, int] = NOTHING,
+    *,
+    chosen: int | None = None,
+    backward: bool = False,
 ) -> Picture:
     """Return the picture of these steps; badge and note by number, of many those of the one that needs attention."""
-    nodes, upstreams = fold(steps, opened)
-    layout = lay_out(upstreams)
-    middle = (layout.tallest - 1) / 2
+    nodes, upstreams = bound(steps, *fold(steps, opened), chosen)
+    rows = in_rows(upstreams)
+    layout = lay_out(between_rows(rows, upstreams))
+    place = _Places(layout, {node: len(row) for node, row in rows.items()})
+    named = {node.id: node for node in nodes}
+    boxes = [
+        _box(named[one], *place.of(first, column), badges, notes, chosen)
+        for first, row in rows.items()
+        for column, one in enumerate(row)
+    ]
+    curves = [Curve(place.path(edge), "back" if backward else "") for edge in layout.edges]
+    left_out = sum(box.many for box in boxes if box.many > 1 and box.leads is None)
+    return Picture(place.width, place.height, sorted(boxes, key=lambda box: box.id), curves, left_out)
 
-    def at(spot: Spot) -> tuple[float, float]:
-        return MARGIN + spot.layer * (WIDTH + ACROSS), MARGIN + (spot.height + middle) * (HEIGHT + DOWN)
 
-    boxes = [_box(node, *at(layout.spots[node.id]), badges, notes) for node in nodes]
-    curves = [Curve(_path([at(spot) for spot in way])) for way in layout.edges.values()]
-    width = 2 * MARGIN + layout.layers * (WIDTH + ACROSS) - ACROSS
-    return Picture(width, 2 * MARGIN + layout.tallest * (HEIGHT + DOWN) - DOWN, boxes, curves)
+class _Places:
+    """Where the rows of a layout stand; a layer is as wide as its longest row."""
+
+    def __init__(self, layout: Layout[int], lengths: Mapping[int, int]) -> None:
+        self._layout, self._lengths = layout, lengths
+        longest = [1] * layout.layers
+        for node, spot in layout.spots.items():
+            longest[spot.layer] = max(longest[spot.layer], lengths[node])
+        self._wide = [_row(length) for length in longest]
+        self._left = [MARGIN + sum(self._wide[:layer]) + layer * ACROSS for layer in range(layout.layers)]
+        self._down = DOWN if layout.tallest <= TALL else CLOSE
+        self._middle = (layout.tallest - 1) / 2
+        self.width = 2 * MARGIN + sum(self._wide) + max(0, layout.layers - 1) * ACROSS
+        self.height = 2 * MARGIN + layout.tallest * (HEIGHT + self._down) - self._down
+
+    def of(self, first: int, column: int) -> tuple[float, float]:
+        """Return the upper left corner of a box: the row's first node, and the place in the row."""
+        spot = self._layout.spots[first]
+        return self._left[spot.layer] + column * (WIDTH + CLOSE), self._top(spot)
+
+    def path(self, edge: tuple[int, int]) -> str:
+        """Return a curve from the end of the first row to the last one, through the places kept free for it."""
+        way = self._layout.edges[edge]
+        level = self._top(way[0]) + HEIGHT / 2
+        here = self._left[way[0].layer] + _row(self._lengths[edge[0]])
+        parts = [f"M{here:g} {level:g}"]
+        for last, spot in pairwise(way):
+            end = self._left[last.layer] + self._wide[last.layer]
+            if end > here:
+                parts.append(f"H{end:g}")
+            x, y = self._left[spot.layer], self._top(spot) + HEIGHT / 2
+            middle = (end + x) / 2
+            parts.append(f"C{middle:g} {level:g} {middle:g} {y:g} {x:g} {y:g}")
+            here, level = x, y
+        return "".join(parts)
+
+    def _top(self, spot: Spot) -> float:
+        return MARGIN + (spot.height + self._middle) * (HEIGHT + self._down)
 
 
-def _box(node: Node, x: float, y: float, badges: Mapping[int, Badge], notes: Mapping[int, str]) -> Box:
-    many = len(node.numbers)
+def _row(length: int) -> int:
+    return length * (WIDTH + CLOSE) - CLOSE
+
+
+def _box(
+    node: Node, x: float, y: float, badges: Mapping[int, Badge], notes: Mapping[int, str], chosen: int | None
+) -> Box:
+    many, badge = len(node.numbers), badges[node.first]
     if many == 1:
-        return Box(node.id, x, y, badges[node.id], node.name, cut(node.name), notes.get(node.id, ""), 1)
-    counts = ", ".join(f"{number} {status.value.lower()}" for status, number in node.counts.items())
-    badge = badges[node.first]
-    title = f"{many} x {node.name}: {counts}"
-    return Box(node.id, x, y, badge, title, cut(f"{many} x {node.name}"), cut(counts, 22), many)
-
-
-def _path(points: Sequence[tuple[float, float]]) -> str:
-    """Return a curve from the first box to the last, straight through the places kept free for it."""
-    (x, y), half = points[0], HEIGHT / 2
-    parts = [f"M{x + WIDTH:g} {y + half:g}"]
-    here, level = x + WIDTH, y + half
-    for place, (x, y) in enumerate(points[1:], start=1):
-        middle = (here + x) / 2
-        parts.append(f"C{middle:g} {level:g} {middle:g} {y + half:g} {x:g} {y + half:g}")
-        here, level = x, y + half
-        if place < len(points) - 1:
-            here += WIDTH
-            parts.append(f"H{here:g}")
-    return "".join(parts)
-
-
-def cut(text: str, fits: int = FITS) -> str:
-    """Return the text, or as much of it as fits, with an ellipsis; wide letters count twice."""
-    widths = list(accumulate(2 if east_asian_width(letter) in "WF" else 1 for letter in text))
-    if not widths or widths[-1] <= fits:
-        return text
-    return text[: bisect_right(widths, fits - 1)].rstrip() + "…"
+        title, name, note = node.name, node.name, notes.get(node.id, "")
+    else:
+        ordered = sorted(node.counts, key=FIRST.__getitem__)
+        counts = ", ".join(f"{node.counts[status]:,} {status.value.lower()}" for status in ordered)
+        name = f"{many:,} × {node.name}" if node.leads is not None else f"{many:,} more"  # noqa: RUF001  a sign
+        title, note = f"{name}: {counts}", counts
+    look = "skipped" if badge is SKIPPED else ""
+    room = WIDTH - LEFT - RIGHT
+    cut = fitted(name, room, NAME), fitted(note, room, NOTE)
+    return Box(node.id, x, y, badge, title, *cut, many, node.first, node.leads, chosen in node.numbers, look)

@@ -1,12 +1,13 @@
 """Many alike become one: subtasks of one kind at the same depth, with the same kinds around them, if more than a few.
 
 A graph of 5,000 nodes tells nobody anything; "1,000 of shard, 3 failed" does. What is opened is shown a hundred at a
-time, the failed first, then what runs. Pure; draws nothing.
+time, the failed first, then what runs; what comes before and behind this hundred is a node each. Pure; draws nothing.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from services.api.console.layers import depths
@@ -14,11 +15,12 @@ from shared.task.words import SubtaskStatus
 
 FOLD: Final = 20
 """So many alike are still drawn one by one."""
+NOTHING: Final[Mapping[int, int]] = MappingProxyType({})
 OPEN: Final = 100
 """So many are shown of what was opened."""
 ROUNDS: Final = 16
 """How far around a step is looked for a difference."""
-_FIRST: Final = {
+FIRST: Final = {
     SubtaskStatus.FAILED: 0,
     SubtaskStatus.CANCELING: 1,
     SubtaskStatus.RUNNING: 2,
@@ -26,6 +28,7 @@ _FIRST: Final = {
     SubtaskStatus.PENDING: 4,
     SubtaskStatus.SUCCESSFUL: 5,
 }
+"""Which status speaks for many: the one that deserves attention most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +56,8 @@ class Node:
     """Of many: the one that deserves attention most."""
     first: int
     """The number of one in this status."""
-    rest: bool = False
-    """It stands for what an opened node leaves out."""
+    leads: tuple[int, int] | None = None
+    """What it opens: the id of a group, and the how manieth hundred of it; None: nothing to open."""
 
     @property
     def many(self) -> bool:
@@ -62,26 +65,42 @@ class Node:
         return len(self.numbers) > 1
 
 
-def fold(steps: Sequence[Step], opened: Collection[int] = ()) -> tuple[list[Node], dict[int, list[int]]]:
-    """Return the nodes to draw and each node's upstreams, by id. `opened`: ids of nodes to show one by one."""
+def fold(steps: Sequence[Step], opened: Mapping[int, int] = NOTHING) -> tuple[list[Node], dict[int, list[int]]]:
+    """Return the nodes to draw and each node's upstreams, by id.
+
+    `opened`: ids of nodes to show one by one, and which hundred of them, counted from 1.
+    """
     nodes: list[Node] = []
     for group in _alike(steps):
         if len(group) <= FOLD:
-            nodes += [_node([step]) for step in group]
+            nodes += [node_of([step]) for step in group]
         elif group[0].number not in opened:
-            nodes.append(_node(group))
+            nodes.append(node_of(group, (group[0].number, 1)))
         else:
-            kept = {step.number for step in sorted(group, key=lambda step: (_FIRST[step.status], step.number))[:OPEN]}
-            nodes += [_node([step]) for step in group if step.number in kept]
-            left = [step for step in group if step.number not in kept]
-            nodes += [_node(left, rest=True)] if left else []
+            nodes += _open(group, opened[group[0].number])
     nodes.sort(key=lambda node: node.id)
+    return nodes, between(steps, nodes)
+
+
+def _open(group: list[Step], page: int) -> list[Node]:
+    """Return the group one by one, as far as this page of it goes."""
+    own = group[0].number
+    ordered = sorted(group, key=lambda step: (FIRST[step.status], step.number))
+    page = max(1, min(page, -(-len(ordered) // OPEN)))
+    start, end = (page - 1) * OPEN, page * OPEN
+    nodes = [node_of([step]) for step in sorted(ordered[start:end], key=lambda step: step.number)]
+    nodes += [node_of(ordered[:start], (own, page - 1))] if start else []
+    return nodes + ([node_of(ordered[end:], (own, page + 1))] if ordered[end:] else [])
+
+
+def between(steps: Iterable[Step], nodes: Iterable[Node]) -> dict[int, list[int]]:
+    """Return each node's upstreams, given what each stands for; what follows itself is left out."""
     place = {number: node.id for node in nodes for number in node.numbers}
     of = {step.number: step for step in steps}
-    upstreams = {
-        node.id: sorted({place[one] for number in node.numbers for one in of[number].upstreams}) for node in nodes
+    return {
+        node.id: sorted({place[one] for number in node.numbers for one in of[number].upstreams} - {node.id})
+        for node in nodes
     }
-    return nodes, upstreams
 
 
 def _alike(steps: Sequence[Step]) -> Iterable[list[Step]]:
@@ -116,12 +135,14 @@ def _numbered(looks: Mapping[int, Hashable]) -> dict[int, int]:
     return {number: names.setdefault(look, len(names)) for number, look in looks.items()}
 
 
-def _node(group: Sequence[Step], *, rest: bool = False) -> Node:
+def node_of(group: Sequence[Step], leads: tuple[int, int] | None = None) -> Node:
+    """Return one node that stands for these steps."""
     counts = Counter(step.status for step in group)
-    status = min(counts, key=_FIRST.__getitem__)
+    status = min(counts, key=FIRST.__getitem__)
     name = group[0].name if len(group) == 1 else _common([step.name for step in group])
-    first = next(step.number for step in group if step.status is status)
-    return Node(group[0].number, name, tuple(step.number for step in group), counts, status, first, rest)
+    first = min(step.number for step in group if step.status is status)
+    numbers = tuple(sorted(step.number for step in group))
+    return Node(numbers[0], name, numbers, counts, status, first, leads)
 
 
 def _common(names: Sequence[str]) -> str:

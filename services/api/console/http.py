@@ -7,13 +7,14 @@ it comes from must say that it comes from here.
 
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from services.api.access import Permission, Principal
 from services.api.console import pages
+from services.api.console.packed import packed
 from services.api.console.session import csrf, csrf_fits
 from services.api.rest import exchange
 from services.api.rest.body import read_bytes
@@ -30,22 +31,28 @@ HEADERS: Final = {
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
     "Vary": "Cookie",
 }
+MEDIA: Final = "text/html; charset=utf-8"
 THEME: Final = "opsledger_theme"
 THEMES: Final = ("light", "dark")
-PLACES: Final[tuple[tuple[str, str, Permission], ...]] = (
-    ("Tasks", "/tasks", Permission.READ),
-    ("O&M tasks", "/oms", Permission.READ),
-    ("Asynchronous execution", "/odc", Permission.READ),
-    ("Synchronization", "/sync", Permission.READ),
-    ("Executors", "/executors", Permission.READ),
-    ("Queue", "/queue", Permission.READ),
-    ("Audit", "/audit", Permission.AUDIT),
-    ("People", "/people", Permission.ADMINISTER),
+SAFE: Final = "/:@!$&'()*+,;=~"
+"""What stands in a path as it is (RFC 3986 §3.3)."""
+KEYS: Final = "opsledger_keys"
+OFF: Final = "off"
+PLACES: Final[tuple[tuple[str, str, str, Permission], ...]] = (
+    ("Tasks", "/tasks", "g t", Permission.READ),
+    ("O&M tasks", "/oms", "g o", Permission.READ),
+    ("Asynchronous execution", "/odc", "g a", Permission.READ),
+    ("Synchronization", "/sync", "g s", Permission.READ),
+    ("Executors", "/executors", "g e", Permission.READ),
+    ("Queue", "/queue", "g q", Permission.READ),
+    ("Audit", "/audit", "g u", Permission.AUDIT),
+    ("People", "/people", "g p", Permission.ADMINISTER),
 )
-"""What the frame's head leads to, and who sees it there."""
+"""What the frame's head leads to, its keys, and who sees it there."""
 
 
 def page(
@@ -56,7 +63,10 @@ def page(
     headers: Mapping[str, str] | None = None,
     **context: Any,
 ) -> Response:
-    """Return a page in its frame. `context` is the template's; `live` and `seen` make it a live one."""
+    """Return a page in its frame. `context` is the template's; `live` and `seen` make it a live one.
+
+    What a page is about has a `badge`; its tone is the icon's, unless `favicon` says another.
+    """
     about = exchange.of(request.scope)
     theme = request.cookies.get(THEME, "")
     text = pages.render(
@@ -66,12 +76,14 @@ def page(
             "principal": about.principal,
             "places": places(about.principal, request.url.path),
             "theme": theme if theme in THEMES else "",
+            "keys": request.cookies.get(KEYS) != OFF,
             "csrf": csrf(about.session) if about.session else "",
             "here": here(request),
+            "favicon": getattr(context.get("badge"), "tone", "idle"),
             **context,
         },
     )
-    return Response(text, status, {**HEADERS, **(headers or {})}, "text/html; charset=utf-8")
+    return packed(request, text.encode(), status, {**HEADERS, **(headers or {})}, MEDIA)
 
 
 def places(principal: Principal | None, path: str) -> list[dict[str, Any]]:
@@ -79,15 +91,15 @@ def places(principal: Principal | None, path: str) -> list[dict[str, Any]]:
     if principal is None:
         return []
     return [
-        {"word": word, "href": href, "here": path == href or path.startswith(f"{href}/")}
-        for word, href, permission in PLACES
+        {"word": word, "href": href, "key": keys, "here": path == href or path.startswith(f"{href}/")}
+        for word, href, keys, permission in PLACES
         if principal.may(permission)
     ]
 
 
 def here(request: Request) -> str:
-    """Return the address of this page on this server."""
-    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    """Return the address of this page on this server, as it was asked for."""
+    return quote(request.url.path, safe=SAFE) + (f"?{request.url.query}" if request.url.query else "")
 
 
 def address(request: Request, path: str | None = None, **changes: Any) -> str:
@@ -120,8 +132,15 @@ async def form(request: Request) -> list[tuple[str, str]]:
 
 
 def same_origin(request: Request) -> None:
-    """Refuse what a browser says another site has sent. Raises 403."""
-    site = request.headers.get("sec-fetch-site", "same-origin")
-    origin = request.headers.get("origin")
-    if site != "same-origin" or (origin is not None and origin.partition("://")[2] != request.headers.get("host")):
+    """Refuse what another site has sent. Raises 403.
+
+    A browser says where a form comes from: by `Sec-Fetch-Site`, which no page can forge and no proxy changes; an older
+    one, or one on plain http, by `Origin`, which must name the host that was asked. Who says neither is no browser.
+    """
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    if site is not None:
+        ours = site == "same-origin"
+    else:
+        ours = origin is None or origin.partition("://")[2] == request.headers.get("host")
+    if not ours:
         raise Problem(403, 3100, "This was sent by another site. Open the console itself and try again.")

@@ -1,5 +1,6 @@
 """Templates and static files of the console. A file's address carries its hash, so browsers may keep it for ever."""
 
+from collections.abc import Callable, Container
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -33,9 +34,33 @@ def _environment() -> Environment:
 @cache
 def static(name: str) -> str:
     """Return the address of a static file."""
-    return f"/static/{sha256((STATIC / name).read_bytes()).hexdigest()[:12]}/{name}"
+    return f"/static/{sha256(read(name)).hexdigest()[:12]}/{name}"
+
+
+@cache
+def read(name: str) -> bytes:
+    """Return a static file's content, as it was when it was first asked for."""
+    return (STATIC / name).read_bytes()
 
 
 def render(template: str, **context: Any) -> str:
     """Return a page."""
     return _environment().get_template(template).render(context)
+
+
+def pieces(template: str, *, leaving: Container[str] = ("main",), **context: Any) -> dict[str, str]:
+    """Return a page's live pieces by the ids of their elements, and its `title`: each is a block of its template.
+
+    `leaving`: blocks that are no pieces.
+    """
+    found = _environment().get_template(template)
+    room = found.new_context(context)
+    next(found.root_render_func(room))  # as far as its imports, which blocks stand on
+    wanted = {name: block for name, block in found.blocks.items() if name not in leaving}
+    return {name: "".join(block(room)).strip() for name, block in wanted.items()}
+
+
+def macro(template: str, name: str, **context: Any) -> Callable[..., str]:
+    """Return a macro of a template, to be called as templates do."""
+    found: Callable[..., str] = getattr(_environment().get_template(template).make_module(context), name)
+    return found

@@ -7,17 +7,67 @@ from typing import Any
 
 from fastapi import FastAPI
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 
 from services.api.access import Permission
-from services.api.console import sign_in, task_list, task_page
+from services.api.console import (
+    audit,
+    connections,
+    create,
+    dialogs,
+    executors,
+    helping,
+    list_bulk,
+    list_criteria,
+    list_views,
+    live_installation,
+    live_list,
+    live_log,
+    live_task,
+    params_view,
+    people,
+    queue,
+    secrets,
+    set_aside,
+    sign_in,
+    sync_list,
+    task_list,
+    task_page,
+    tokens,
+)
 from services.api.console.http import address, see
-from services.api.console.pages import STATIC, static
+from services.api.console.packed import packed
+from services.api.console.pages import STATIC, read, static
 from services.api.rest.errors import Problem
 from services.api.rest.policy import needs
 
+TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
 FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
-PARTS = (sign_in, task_list, task_page)
+PARTS = (
+    sign_in,
+    helping,
+    people,
+    tokens,
+    task_list,
+    list_bulk,
+    list_criteria,
+    list_views,
+    task_page,
+    dialogs,
+    executors,
+    queue,
+    set_aside,
+    live_log,
+    live_list,
+    live_task,
+    audit,
+    params_view,
+    create,
+    connections,
+    secrets,
+    sync_list,
+    live_installation,
+)
 """What adds pages: each has `ROUTES`, rows of method, path and endpoint."""
 
 
@@ -37,10 +87,10 @@ async def home(request: Request) -> Response:
 async def static_file(request: Request) -> Response:
     """Send a file of the console; its address changes with it."""
     name = request.path_params["name"]
-    there = {path.name for path in STATIC.iterdir()}
+    there = {path.name for path in STATIC.iterdir() if path.suffix in TYPES}
     if name not in there or request.url.path != static(name):
         raise Problem(404, 1002, "There is no such file. Reload the page.")
-    return FileResponse(STATIC / name, headers=FOR_EVER)
+    return packed(request, read(name), 200, FOR_EVER, TYPES[(STATIC / name).suffix])
 
 
 ROUTES: tuple[tuple[str, str, Any], ...] = (

@@ -1,4 +1,4 @@
-"""What pages say of tasks: rows of a list, and one task's cause and facts in words. Knows no markup and no address."""
+"""What pages say of a task: its cause and facts in words. Knows no markup and no address."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,54 +8,18 @@ from typing import Any, Final
 from services.api.console import badge
 from services.api.console.badge import Badge
 from services.api.console.span import lasted
-from services.api.projection.view import TaskRow
-from shared.task.state import Direction, Subtask, SubtaskStatus, Task, TaskState
+from shared.task.state import Direction, Operation, Subtask, SubtaskStatus, Task, TaskState
 
 VIA: Final = {"rest": "REST", "bus": "bus", "console": "console", "cli": "command line", "schedule": "schedule"}
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A task in a list. `said`: what it is at, or its last error in one line (`wrong`)."""
-
-    id: int
-    badge: Badge
-    name: str
-    type: str
-    object: str
-    operator: str
-    via: str
-    done: int
-    total: int
-    said: str
-    wrong: bool
-    created_at: datetime
-    duration: str
-
-
-def row(task: TaskRow, now: datetime) -> Row:
-    """Return what a list shows of a task."""
-    wrong = task.state is TaskState.FAILED
-    said = _first_line((task.problem or {}).get("message", "")) if wrong else ""
-    return Row(
-        id=task.id,
-        badge=badge.of_task(task.state, task.direction, cancelling=task.cancelled),
-        name=task.name,
-        type=task.type,
-        object=" ".join(part for part in (task.object_kind, task.object_name) if part),
-        operator=task.creator_name,
-        via=VIA.get(task.creator_via or "", task.creator_via or ""),
-        done=task.successful,
-        total=task.total,
-        said=f"{task.step}: {said}" if said and task.step else said or task.step or "",
-        wrong=wrong,
-        created_at=task.created_at,
-        duration=lasted(task.started_at, task.finished_at, now),
-    )
-
-
 def cause(task: Task, now: datetime) -> str:
     """Return in a sentence or two why the task is as it is, and what will happen next."""
+    gone = "It was deleted: lists leave it out, its history stays. " if task.deleted else ""
+    return gone + _cause(task, now)
+
+
+def _cause(task: Task, now: datetime) -> str:
     failed = [subtask for subtask in task.subtasks if subtask.status is SubtaskStatus.FAILED]
     match task.state:
         case TaskState.FAILED:
@@ -85,6 +49,8 @@ def _failed(task: Task, failed: Sequence[Subtask]) -> str:
 
 
 def _underway(task: Task, failed: Sequence[Subtask]) -> str:
+    if task.standing:
+        return "It stands ready: each request to it is a task of its own, until it is cancelled."
     running = [s for s in task.subtasks if s.status in {SubtaskStatus.RUNNING, SubtaskStatus.CANCELING}]
     names = ", ".join(subtask.plan.name for subtask in running[:3])
     more = f" and {len(running) - 3} more" if len(running) > 3 else ""
@@ -125,11 +91,12 @@ def badge_of(subtask: Subtask) -> Badge:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A word and what it says: a text, or a time."""
+    """A word and what it says: a text, a time, or how long something has lasted `since` a time, as a text as well."""
 
     word: str
     text: str = ""
     at: datetime | None = None
+    since: datetime | None = None
 
 
 def facts(task: Task, now: datetime) -> list[Fact]:
@@ -141,7 +108,7 @@ def facts(task: Task, now: datetime) -> list[Fact]:
         Fact("Operator", task.creator.name + (f", via {via}" if via else "")),
         Fact("Object", about),
         Fact("Created", at=task.created_at),
-        Fact("Ended" if task.ended else "Running for", lasted(task.started_at, None, now)),
+        Fact("Running for", lasted(task.started_at, None, now), since=task.started_at),
         Fact("Subtasks", _counts(task)),
         Fact("Labels", " ".join(f"{key}:{value}" for key, value in sorted(task.labels.items()))),
     ]
@@ -162,7 +129,13 @@ _COUNTED: Final[dict[SubtaskStatus, str]] = {
 
 
 def _counts(task: Task) -> str:
-    return " · ".join(f"{task.counts[status]} {word}" for status, word in _COUNTED.items() if task.counts.get(status))
+    """Return how many subtasks are in which state; in a rollback what is undone is told from what never began."""
+    words = [(task.counts[status], word) for status, word in _COUNTED.items()]
+    if task.direction is Direction.BACKWARD:
+        waiting = [one for one in task.subtasks if one.status is SubtaskStatus.PENDING]
+        undone = sum(one.operation is Operation.ROLLBACK for one in waiting)
+        words[-1:] = [(undone, "undone"), (len(waiting) - undone, "never begun")]
+    return " · ".join(f"{count} {word}" for count, word in words if count)
 
 
 def _first_line(text: Any) -> str:

@@ -220,8 +220,9 @@ class Listing:
         source = min(sizes, key=lambda condition: sizes[condition], default=self._conditions[0])
         ids = self._listed(source, COUNT_ROWS + 1)
         looked_at = sizes.get(source, COUNT_ROWS + 1)
-        states = select(tasks.c.state, func.count()).select_from(ids.join(tasks, tasks.c.id == ids.c.id))
-        states = states.where(*self._rest(ids.c.id, source)).group_by(tasks.c.state)
+        fitting = select(ids.c.id).where(*self._rest(ids.c.id, source)).subquery()
+        states = select(tasks.c.state, func.count()).join_from(fitting, tasks, tasks.c.id == fitting.c.id)
+        states = states.group_by(tasks.c.state)
         for state, number in await self._connection.execute(states):
             found[TaskState(state)] = number
         return found, looked_at <= COUNT_ROWS

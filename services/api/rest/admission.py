@@ -22,6 +22,7 @@ from services.api.rest.errors import Problem
 from services.api.rest.huawei.errors import PREFIX as HUAWEI
 from services.api.rest.policy import for_programs
 from shared.runtime.clock import now
+from shared.store.kv import BucketUnavailable
 
 Signed = signing.OcpSigned | sdk_signing.SdkSigned
 _SIGNED: Final[dict[str, type[Signed]]] = {
@@ -81,14 +82,22 @@ class Admission:
     async def _browser(self, scope: Scope, about: exchange.Exchange) -> None:
         """Know a browser by its cookie. That opens what only reads, and the console's forms; never the API's commands.
 
-        A form's own token is verified where the form is read.
+        A form's own token is verified where the form is read. To guess ids of sessions counts as failing to log in.
         """
         reads = scope["method"] in {"GET", "HEAD"}
         cookie = Request(scope).cookies.get(COOKIE)
         if cookie and (reads or (scope["method"] == "POST" and not for_programs(scope["path"]))):
-            about.principal = await self._sessions.principal(cookie)
+            about.claim = "no session of now"
+            if self._sessions.knows(cookie):
+                about.principal = self._sessions.remembered(cookie)
+            else:
+                async with self._attempt(scope, about):
+                    about.principal = await self._sessions.principal(cookie)
             about.session = cookie if about.principal is not None else None
-            about.again = lambda: self._sessions.principal(cookie)
+            about.again = lambda: self._still(cookie)
+
+    async def _still(self, cookie: str) -> Principal | None:
+        return self._sessions.remembered(cookie)
 
     def _count(self, about: exchange.Exchange, principal: Principal, pace: Pace) -> None:
         left = pace.take(principal.name)
@@ -106,7 +115,11 @@ class Admission:
         """Count an attempt as failed from its beginning on, unless somebody is found. Raises 429 after too many."""
         address = network((scope.get("client") or ("",))[0])
         self._take(address)
-        yield
+        try:
+            yield
+        except BucketUnavailable:  # it was nobody's fault
+            self._give_back(address)
+            raise
         if about.principal is not None:
             self._give_back(address)
 

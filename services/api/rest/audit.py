@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.api.access import Permission
-from services.api.chain import check
+from services.api.chain import Chain, Witness, check
 from services.api.projection.audit_reads import AuditFilter, AuditRow, Cursor
 from services.api.rest import query
 from services.api.rest.envelope import ok
@@ -19,7 +19,8 @@ from services.api.rest.policy import needs, principal, visible
 from services.api.rest.ports import api
 from services.api.rest.render import iso
 from services.api.rest.tasks import reach_list
-from services.api.rest.times import moment
+from services.api.rest.times import ago, moment
+from shared.runtime.clock import now
 from shared.task.ids import MAX_TASK_ID, SUBTASKS_PER_TASK
 from shared.task.refusals import TaskNotFound
 
@@ -30,30 +31,25 @@ OUTCOMES = frozenset({"accepted", "refused"})
 @needs(Permission.AUDIT)
 async def audit(request: Request) -> Response:
     """List decisions on operators' commands, accepted and refused, the newest first."""
+    size = query.number(request, "size", 100, least=1, most=MAX_SIZE) or 100
+    shown, following = await listed(request, size)
+    return ok(request, {"contents": [_shown(row) for row in shown], "next": following})
+
+
+async def listed(request: Request, size: int) -> tuple[list[AuditRow], str | None]:
+    """Return the decisions that the request's parameters ask for, and what `after` takes for more. Raises 400, 503."""
     found = api(request)
-    where, size = _filter(request), query.number(request, "size", 100, least=1, most=MAX_SIZE) or 100
-    after = _cursor(request)
+    where, after = _filter(request), _cursor(request)
     await reach_list(request, found)
     rows = await found.audit.page(where, size=size + 1, after=after)
     shown = rows[:size]
-    following = "{}.{}".format(*shown[-1].cursor) if len(rows) > size else None
-    return ok(request, {"contents": [_shown(row) for row in shown], "next": following})
+    return shown, "{}.{}".format(*shown[-1].cursor) if len(rows) > size else None
 
 
 @needs(Permission.AUDIT)
 async def verify_audit(request: Request) -> Response:
     """Follow the hash chain of one task and name every broken link."""
-    task_id = _task(request)
-    if task_id is None:
-        raise bad_parameter("task", "is needed; `opsledger audit verify` follows the chains of the whole log")
-    found = api(request)
-    witness = await found.audit.witness(task_id)  # before the log, so that it cannot know more
-    task = await found.log.load(task_id)
-    messages = await found.log.history(task_id)
-    if task is None and witness is None and not messages:
-        raise TaskNotFound(f"The task {task_id} does not exist.")
-    visible(request, task.labels if task is not None else {}, task_id)
-    chain = await asyncio.to_thread(check, task_id, messages, witness)
+    task_id, chain, witness = await chain_of(request)
     answer = {
         "task": task_id,
         "whole": chain.whole,
@@ -67,6 +63,21 @@ async def verify_audit(request: Request) -> Response:
     return ok(request, answer)
 
 
+async def chain_of(request: Request) -> tuple[int, Chain, Witness | None]:
+    """Return the task that is named, its hash chain, and what the view vouches for. Raises 400, `TaskNotFound`, 503."""
+    task_id = _task(request)
+    if task_id is None:
+        raise bad_parameter("task", "is needed; `opsledger audit verify` follows the chains of the whole log")
+    found = api(request)
+    witness = await found.audit.witness(task_id)  # before the log, so that it cannot know more
+    task = await found.log.load(task_id)
+    messages = await found.log.history(task_id)
+    if task is None and witness is None and not messages:
+        raise TaskNotFound(f"The task {task_id} does not exist.")
+    visible(request, task.labels if task is not None else {}, task_id)
+    return task_id, await asyncio.to_thread(check, task_id, messages, witness), witness
+
+
 def _filter(request: Request) -> AuditFilter:
     outcomes = query.words(request, "outcome")
     if strange := [word for word in outcomes if word not in OUTCOMES]:
@@ -78,7 +89,7 @@ def _filter(request: Request) -> AuditFilter:
         outcomes=outcomes,
         task=_task(request),
         text=query.text(request, "text"),
-        since=moment(request, "from"),
+        since=moment(request, "from") or ago(request, "since", now()),
         before=moment(request, "to"),
         teams=principal(request).teams,
     )

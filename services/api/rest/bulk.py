@@ -51,28 +51,43 @@ def on_tasks(word: str, summary: str) -> Endpoint:
 async def _bulk(request: Request, word: str) -> Response:
     found, who = api(request), principal(request)
     idempotent, body, dry = idempotency_key(request), await _body(request), query.flag(request, "dry_run")
-    where, chosen = _filter(request)
+    where, chosen = meant(request)
     asked = Asked.by(who, "rest", idempotent, body.reason)
-    meant = {"bulk": word, "query": chosen, **body.model_dump(exclude_none=True)}
-    if idempotent is not None and not dry:
-        earlier = await _earlier(found, meant, asked)
-        if earlier is not None:
-            return _made(request, earlier)
-    await reach_list(request, found)
-    selected = await _select(found.selections, where, who, body.limit)
     if dry:
-        return ok(request, await _preview(found, word, selected, asked))
-    if not selected.ids:
+        await reach_list(request, found)
+        return ok(request, await preview_of(found, word, await select(found, where, who, body.limit), asked))
+    done = await command(request, word, where, chosen, body, asked)
+    if done is None:
         return ok(request, {"command": word, "count": 0, "exact": True})
+    return _made(request, done)
+
+
+async def command(
+    request: Request, word: str, where: Filter | None, chosen: str, body: BulkBody, asked: Asked
+) -> Done | None:
+    """Make the task that commands every task that fits; return None when none does.
+
+    A key that was used before answers what its first use made. Raises as `select` and `Commands.perform` do.
+    """
+    found, who = api(request), principal(request)
+    wanted = {"bulk": word, "query": chosen, **body.model_dump(exclude_none=True)}
+    if asked.key is not None:
+        earlier = await _earlier(found, wanted, asked)
+        if earlier is not None:
+            return earlier
+    await reach_list(request, found)
+    selected = await select(found, where, who, body.limit)
+    if not selected.ids:
+        return None
     team = await _team(found.selections, who.teams, selected.ids)
     creation = Bulk(word, chosen, selected.ids, body.reason, body.pace, team).creation()
-    return _made(request, await found.commands.perform(Create(meant, creation), asked))
+    return await found.commands.perform(Create(wanted, creation), asked)
 
 
-async def _earlier(found: Api, meant: dict[str, Any], asked: Asked) -> Done | None:
+async def _earlier(found: Api, wanted: dict[str, Any], asked: Asked) -> Done | None:
     """Return what the key's first use made, whatever the filters leave now. Raises `KeyReused`."""
     try:  # no create body, so that only a known key answers
-        return await found.commands.perform(Create(meant), asked)
+        return await found.commands.perform(Create(wanted), asked)
     except Invalid:
         return None
 
@@ -124,7 +139,7 @@ class _Asked(Request):
         return self.listening
 
 
-def _filter(request: Request) -> tuple[Filter | None, str]:
+def meant(request: Request) -> tuple[Filter | None, str]:
     """Return the filter, None when no task can pass it, and how it was written. Raises 400 for what is no filter."""
     listening = _Asked(request)
     where: Filter | None
@@ -141,10 +156,11 @@ def _filter(request: Request) -> tuple[Filter | None, str]:
     return where, urlencode(given)
 
 
-async def _select(selections: Selections, where: Filter | None, who: Principal, limit: int | None) -> Selected:
+async def select(found: Api, where: Filter | None, who: Principal, limit: int | None) -> Selected:
+    """Return the newest tasks that fit, `limit` at most. Raises 400 for more than `MOST` without a limit."""
     if where is None:
         return Selected([], more=False)
-    selected = await selections.select(replace(where, teams=who.teams), limit or MOST)
+    selected = await found.selections.select(replace(where, teams=who.teams), limit or MOST)
     if selected.more and limit is None:
         message = f"More than {MOST} tasks fit. Narrow the filters, or say with 'limit' that the newest are enough."
         raise Problem(400, 1001, message, target={"pointer": "/limit"})
@@ -165,7 +181,8 @@ async def _team(selections: Selections, teams: Teams, ids: Sequence[int]) -> str
 # ---- what would happen ----------------------------------------------------------------------------------------
 
 
-async def _preview(found: Api, word: str, selected: Selected, asked: Asked) -> dict[str, Any]:
+async def preview_of(found: Api, word: str, selected: Selected, asked: Asked) -> dict[str, Any]:
+    """Return how the command would be answered now, decided for the first `LOOKED` targets; nothing is stored."""
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def item(task_id: int) -> dict[str, Any]:

@@ -25,15 +25,15 @@ CONNECTIONS = "/api/v2/connections"
 async def connections(request: Request) -> Response:
     """List the connections that tasks of the caller's teams may use."""
     found = await api(request).connections.all()
-    return ok(request, {"contents": [_shown(spec) for spec in found if _visible(request, spec)]})
+    return ok(request, {"contents": [_shown(spec) for spec in found if seen_by(request, spec)]})
 
 
 @needs(Permission.READ)
 async def connection(request: Request) -> Response:
     """Give one connection."""
-    name = _name(request)
+    name = named(request.path_params["name"])
     spec = await api(request).connections.get(name) if name is not None else None
-    if spec is None or not _visible(request, spec):
+    if spec is None or not seen_by(request, spec):
         raise _none()
     return ok(request, _shown(spec))
 
@@ -41,33 +41,40 @@ async def connection(request: Request) -> Response:
 @needs(Permission.ADMINISTER)
 async def define_connection(request: Request) -> Response:
     """Define a connection, or define it anew; tasks that run now keep what they were given."""
-    name = _name(request)
+    given: str = request.path_params["name"]
+    spec, new = await define(request, given, await read_object(request))
+    return ok(request, _shown(spec), status=201 if new else 200)
+
+
+async def define(request: Request, given: str, asked: dict[str, Any]) -> tuple[ConnectionSpec, bool]:
+    """Define what a body says under this name; return it and whether it is new. Raises `Invalid`."""
+    name = named(given)
     if name is None:
         raise Invalid.at(["name"], f"A name has letters, digits and ._- and at most {MAX_NAME} of them.")
     try:
-        body = ConnectionBody.model_validate(await read_object(request))
+        body = ConnectionBody.model_validate(asked)
     except ValidationError as error:
         raise Invalid.of(error) from None
     if body.name not in {None, name}:
         raise Invalid.at(["name"], "It differs from the name in the address.")
     spec = ConnectionSpec(**{**body.model_dump(), "name": name})
     try:
-        new = await api(request).connections.put(spec, by=principal(request).name)
+        return spec, await api(request).connections.put(spec, by=principal(request).name)
     except NoSuchSecret as error:
         raise Invalid.at(["secrets", error.purpose], str(error)) from None
-    return ok(request, _shown(spec), status=201 if new else 200)
 
 
 @needs(Permission.ADMINISTER)
 async def remove_connection(request: Request) -> Response:
     """Remove a connection; tasks that name it fail from now on."""
-    name = _name(request)
+    name = named(request.path_params["name"])
     if name is None or not await api(request).connections.remove(name, by=principal(request).name):
         raise _none()
     return ok(request)
 
 
-def _visible(request: Request, spec: ConnectionSpec) -> bool:
+def seen_by(request: Request, spec: ConnectionSpec) -> bool:
+    """Whether tasks of the caller's teams may use it."""
     teams = principal(request).teams
     return teams is None or spec.teams is None or not teams.isdisjoint(spec.teams)
 
@@ -76,9 +83,8 @@ def _none() -> Problem:
     return Problem(404, 4001, "There is no such connection.")
 
 
-def _name(request: Request) -> str | None:
-    """Return the name in the path, None for what cannot be one."""
-    given: str = request.path_params["name"]
+def named(given: str) -> str | None:
+    """Return the name, None for what cannot be one."""
     return given if len(given) <= MAX_NAME and re.fullmatch(NAME, given) else None
 
 

@@ -13,7 +13,7 @@ KEY: Final = "opsledger"
 class Exchange:
     """What belongs to one request."""
 
-    __slots__ = ("again", "limits", "principal", "server", "session", "started", "trace_id")
+    __slots__ = ("again", "claim", "limits", "principal", "server", "session", "started", "trace_id")
 
     def __init__(self, scope: Any) -> None:
         self.started = perf_counter()
@@ -22,6 +22,8 @@ class Exchange:
         self.principal: Principal | None = None
         self.again: Callable[[], Awaitable[Principal | None]] | None = None
         """Verifies the credential once more."""
+        self.claim: str | None = None
+        """Who somebody that is not let in claims to be, when no header says so: a name we know, never a secret."""
         self.session: str | None = None
         """The cookie of the browser's session, if that is how the principal is known."""
         self.limits: list[tuple[bytes, bytes]] | None = None

@@ -4,7 +4,7 @@ Nothing behind it is reached without a credential, whatever the path; `/health/l
 wraps requests as objects here would cost every request; this one passes the scope through.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from starlette.responses import Response
@@ -27,7 +27,7 @@ _METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "O
 class Gate:
     """Wraps the application. `door` gives who lets in, and whose names are known for the log.
 
-    `stranger` answers who is not let in.
+    `stranger` answers who is not let in, `refuse` says why somebody was refused.
     """
 
     def __init__(
@@ -36,9 +36,11 @@ class Gate:
         door: Callable[[], tuple[Admission, Credentials]],
         count: Count,
         stranger: Callable[[Scope], Response],
+        refuse: Callable[[Scope, Exception], Awaitable[Response]] = answer,
     ) -> None:
         self._app = app
         self._stranger = stranger
+        self._refuse = refuse
         self._door = door
         self._count = count
         self._denials = Denials()
@@ -69,7 +71,8 @@ class Gate:
             method = scope["method"] if scope["method"] in _METHODS else "other"
             self._count(method, _template(scope, status), status, about.milliseconds / 1000)
             if status in STATUSES:
-                self._denials.note(scope, status, self._door()[1].claim(authorization(scope)))
+                claim = about.claim or self._door()[1].claim(authorization(scope))
+                self._denials.note(scope, status, claim)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send, about: exchange.Exchange) -> None:
         if public(scope["path"]):
@@ -79,7 +82,7 @@ class Gate:
             _bounded(scope)
             receive = await self._door()[0].enter(scope, receive)
         except Exception as error:  # noqa: BLE001  the table knows what to say to each
-            await (await answer(scope, error))(scope, receive, send)
+            await (await self._refuse(scope, error))(scope, receive, send)
             return
         if about.principal is not None:
             await self._app(scope, receive, send)

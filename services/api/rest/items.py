@@ -1,7 +1,7 @@
 """The answers of a bulk command, target by target, wherever its batches' outputs lie. Read from the log."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from starlette.requests import Request
@@ -32,13 +32,17 @@ async def items(request: Request) -> Response:
     if not task.type.startswith(BULK):
         raise Problem(404, 4001, f"The task {task_id} is no bulk command, so it has no items.")
     first = (number - 1) * size
-    shown = [item async for item in _of(found, task, first, first + size)]
-    total = sum(len(_targets(subtask)) for subtask in task.subtasks)
-    return ok(request, render.page(shown, total=total, number=number, size=size))
+    shown = [item async for item in of(found, task, first, first + size)]
+    return ok(request, render.page(shown, total=total(task), number=number, size=size))
 
 
-async def _of(found: Api, task: Task, first: int, end: int) -> Any:
-    """Yield the items from place `first` on, before place `end`."""
+def total(task: Task) -> int:
+    """Return how many targets a bulk command has."""
+    return sum(len(_targets(subtask)) for subtask in task.subtasks)
+
+
+async def of(found: Api, task: Task, first: int, end: int) -> AsyncIterator[dict[str, Any]]:
+    """Yield the items from place `first` (from 0) on, before place `end`. Raises `ResultsUnavailable`."""
     for start, subtask in _batches(task):
         targets = _targets(subtask)
         if start + len(targets) <= first or start >= end:

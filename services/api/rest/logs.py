@@ -76,7 +76,7 @@ async def followed(found: Api, task_id: int, number: int) -> LogText:
     text = LogText(task_id, number)
     for stored in await found.log.history(task_id):
         if concerns(stored, number):
-            _follow(text, stored)
+            take(text, stored)
     kept = await found.logs.kept()
     if kept.since is not None:
         text.expired(kept.since)
@@ -173,7 +173,8 @@ def _cursor(request: Request, *names: str) -> Cursor | None:
     return found
 
 
-def _follow(text: LogText, stored: Stored) -> None:
+def take(text: LogText, stored: Stored) -> None:
+    """Let the text's frame follow one commit; one that cannot be read changes nothing."""
     try:
         commit = decode(stored.body)
     except Undecodable:

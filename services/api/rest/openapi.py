@@ -273,6 +273,7 @@ AUDIT: Final = [
     _text("text", "Part of the reason or of the refusal's message, whatever its case."),
     _query("from", _MOMENT, "Not before this moment."),
     _query("to", _MOMENT, "Before this moment."),
+    _query("since", {"type": "string", "pattern": AGO}, "So long ago at most, unless `from` is given: 90s, 30m, 2h."),
     _query("after", {"type": "string", "pattern": r"^[0-9]{1,18}\.[0-9]{1,18}$"}, "The `next` of the page before."),
     _query("size", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}, "Decisions a page."),
     MIN_SEQ,

@@ -44,47 +44,48 @@ async def create_user(request: Request) -> Response:
     """Make a user."""
     body = await _body(request, UserBody)
     by = principal(request).name
-    with _answered():
-        made = await api(request).users.add(body.name, body.password, body.role, _teams(body.teams), by=by)
+    with answered():
+        made = await api(request).users.add(body.name, body.password, body.role, teams_of(body.teams), by=by)
     return ok(request, _shown(made), status=201, headers={"Location": f"{USERS}/{made.name}"})
 
 
 @needs(Permission.ADMINISTER)
 async def change_user(request: Request) -> Response:
     """Give a user another role or other teams; their sessions go on with what they may now."""
-    name, body = _name(request), await _body(request, UserChange)
+    name, body = name_of(request), await _body(request, UserChange)
     change: dict[str, Any] = {"role": body.role} if body.role is not None else {}
     if "teams" in body.model_fields_set:
-        change["teams"] = _teams(body.teams)
-    with _answered():
+        change["teams"] = teams_of(body.teams)
+    with answered():
         return ok(request, _shown(await api(request).users.change(name, change, by=principal(request).name)))
 
 
 @needs(Permission.ADMINISTER)
 async def remove_user(request: Request) -> Response:
     """Remove a user; every API process refuses them within seconds."""
-    with _answered():
-        await api(request).users.remove(_name(request), by=principal(request).name)
+    with answered():
+        await api(request).users.remove(name_of(request), by=principal(request).name)
     return ok(request)
 
 
 @needs(Permission.ADMINISTER, own="name")
 async def change_password(request: Request) -> Response:
     """Give a user another password; one's own needs the old one."""
-    name, body, asking = _name(request), await _body(request, PasswordBody), principal(request)
+    name, body, asking = name_of(request), await _body(request, PasswordBody), principal(request)
     found = api(request)
     if name == asking.name:
         if body.old is None:
             raise Invalid.at(["old"], "One's own password is changed with the old one.")
         if not await found.admission.password_is(request.scope, name, body.old):
             raise Invalid.at(["old"], "This is not the present password.")
-    with _answered():
+    with answered():
         await found.users.set_password(name, body.password, by=asking.name)
     return ok(request)
 
 
 @contextmanager
-def _answered() -> Iterator[None]:
+def answered() -> Iterator[None]:
+    """Turn what cannot be done to a user into `Problem` (404, 409) or `Invalid`."""
     try:
         yield
     except NoSuchUser as error:
@@ -102,7 +103,7 @@ async def _body(request: Request, model: type[Model]) -> Model:
         raise Invalid.of(error) from None
 
 
-def _name(request: Request) -> str:
+def name_of(request: Request) -> str:
     """Return the name in the path; what cannot be one is nobody's."""
     given: str = request.path_params["name"]
     if len(given) > MAX_LOGIN or not re.fullmatch(LOGIN, given):
@@ -110,7 +111,8 @@ def _name(request: Request) -> str:
     return given
 
 
-def _teams(given: list[str] | None) -> Teams:
+def teams_of(given: list[str] | None) -> Teams:
+    """Return the teams of a body; None is every team."""
     return frozenset(given) if given is not None else None
 
 

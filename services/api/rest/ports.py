@@ -7,12 +7,16 @@ from typing import Any
 from starlette.requests import Request
 
 from services.api.bus.desk import Desk
+from services.api.bus.foresight import Foresight
 from services.api.bus.set_aside import SetAside
 from services.api.catalog import Catalog
 from services.api.commands import Commands
 from services.api.connections import Connections
+from services.api.console.list_saved import SavedViews
+from services.api.console.live_rooms import Rooms
 from services.api.console.session import Sessions
 from services.api.credentials import Credentials
+from services.api.fleet import Fleet
 from services.api.numbers import Numbers
 from services.api.projection.audit_reads import AuditReads
 from services.api.projection.reads import Reads
@@ -52,6 +56,8 @@ class Api:
     log: TaskLog
     live: Live
     """Commits as they happen."""
+    rooms: Rooms
+    """Pages of the console that somebody looks at."""
     commands: Commands
     catalog: Catalog
     credentials: Credentials
@@ -59,6 +65,8 @@ class Api:
     users: Users
     sessions: Sessions
     """Who is signed in to the console."""
+    saved: SavedViews
+    """The lists that users gave names."""
     secrets: Secrets
     connections: Connections
     admission: Admission
@@ -75,6 +83,10 @@ class Api:
     desk: Desk
     """Decides messages of the bus once more."""
     aside: SetAside
+    foresight: Foresight
+    """Asks executors what plan a task would have."""
+    fleet: Fleet
+    """Executors, and how deep the queue of each pool is."""
     numbers: Numbers
     reach: Reach
     """Waits, bounded, until the view has reached a log position; returns whether it has, None when the log has not."""

@@ -2,8 +2,12 @@
 
 from typing import Any
 
+from starlette.requests import Request
+
 from services.api.asked import Preview
+from services.api.rest.ports import api
 from services.api.rest.words import STATUS
+from shared.messages.foresee import Outlook
 from shared.task.ids import SUBTASKS_PER_TASK
 from shared.task.refusals import Refusal
 from shared.task.state import Subtask, Task
@@ -21,6 +25,35 @@ def shown(found: Preview) -> dict[str, Any]:
     if found.refusal is not None:
         answer["refusal"] = refused(found.refusal)
     return answer
+
+
+async def outlook(request: Request, found: Preview) -> Outlook | None:
+    """Return what an executor says of the plan that a creation's task would have, None when nobody answers or asks.
+
+    A plan of one's own needs nobody, and a standing task has none.
+    """
+    task = found.after
+    if found.before is not None or task is None or task.subtasks or task.standing:
+        return None
+    return await api(request).foresight.outlook(task.type, task.params, task.pool)
+
+
+def planned(told: Outlook) -> dict[str, Any]:
+    """Return the JSON form of a plan that an executor would make, or of why it would make none."""
+    keys = [node.key for node in told.subtasks]
+    nodes = [
+        {
+            "key": node.key,
+            "name": node.name,
+            "operation": node.operation,
+            "pool": node.pool,
+            "upstreams": [keys[number - 1] for number in node.upstreams],
+        }
+        for node in told.subtasks
+    ]
+    if told.refused is not None:
+        return {"refused": told.refused}
+    return {"total": told.total, "concurrency": told.concurrency, "subtasks": nodes}
 
 
 def refused(refusal: Refusal) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from services.api.rest import (
     connections,
     counts,
     events,
+    fleet,
     health,
     items,
     logs,
@@ -41,6 +42,7 @@ from services.api.rest import (
     tokens,
 )
 from services.api.rest import set_aside as aside
+from services.api.rest import shapes_fleet as fleets
 from services.api.rest import shapes_people as who
 from services.api.rest import shapes_set_aside as asides
 from services.api.rest import shapes_sync as syncs
@@ -108,6 +110,7 @@ def add(app: FastAPI) -> None:
     _people(app)
     _targets(app)
     _set_aside(app)
+    _fleet(app)
     lines: Any = schemas.LogShape | LinesShape
     live_lines = {"text/event-stream": {"schema": {"type": "string"}}}
     _add(
@@ -256,6 +259,15 @@ def _set_aside(app: FastAPI) -> None:
         parameters=seq,
     )  # fmt: skip
     _add(app, "DELETE", one, aside.discard_set_aside, Any, 404, 503, parameters=seq, answer=schemas.Quiet)
+
+
+def _fleet(app: FastAPI) -> None:
+    """Add executors, and how deep their queues are."""
+    one, parameters = f"{fleet.EXECUTORS}/{{incarnation}}", fleets.INCARNATION
+    _add(app, "GET", fleet.EXECUTORS, fleet.executors, fleets.ExecutorsShape, 503)
+    _add(app, "POST", f"{one}/drain", fleet.drain_executor, fleets.ExecutorShape, 404, 503, parameters=parameters)
+    _add(app, "POST", f"{one}/resume", fleet.resume_executor, fleets.ExecutorShape, 404, 503, parameters=parameters)
+    _add(app, "GET", fleet.QUEUES, fleet.queues, fleets.QueuesShape, 503)
 
 
 def _commands(app: FastAPI, one: str) -> None:

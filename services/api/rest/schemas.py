@@ -239,6 +239,25 @@ class RefusalShape(Shape):
     target: dict[str, Any]
 
 
+class ForeseenSubtask(Shape):
+    """A step of a plan that an executor would make."""
+
+    key: str
+    name: str
+    operation: str
+    pool: str
+    upstreams: list[str]
+
+
+class ForeseenPlan(Shape):
+    """What an executor says of a typed task's plan; without subtasks when they are too many, or it would refuse."""
+
+    total: int | None = None
+    concurrency: int | None = None
+    subtasks: list[ForeseenSubtask] | None = None
+    refused: str | None = None
+
+
 class Preview(Shape):
     """A dry run's answer: nothing was stored."""
 
@@ -251,6 +270,7 @@ class Preview(Shape):
     events: list[dict[str, Any]] | None = None
     subtasks: list[TouchedSubtask] | None = None
     refusal: RefusalShape | None = None
+    plan: ForeseenPlan | None = None
 
 
 class Counts(Shape):

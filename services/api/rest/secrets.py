@@ -32,38 +32,48 @@ async def secrets(request: Request) -> Response:
 @needs(Permission.ADMINISTER)
 async def set_secret(request: Request) -> Response:
     """Set a secret; nobody reads its value back, operations alone are given it."""
-    name = _name(request)
+    name: str = request.path_params["name"].removesuffix("/")
+    info, new = await put(request, name, await read_object(request))
+    return ok(request, _shown(name, info), status=201 if new else 200)
+
+
+async def put(request: Request, given: str, asked: dict[str, Any]) -> tuple[SecretInfo, bool]:
+    """Set what a body says under this name; return what may be known of it, whether it is new. Raises `Invalid`."""
+    name = named(given)
     if name is None:
         raise Invalid.at(["name"], f"A name has letters, digits and ._-/ and at most {MAX_NAME} of them.")
     try:
-        body = SecretBody.model_validate(await read_object(request))
+        body = SecretBody.model_validate(asked)
     except ValidationError as error:
         raise Invalid.of(error) from None
     known = await api(request).secrets.info(name)
     teams = known.teams if known is not None and "teams" not in body.model_fields_set else body.teams
     try:
-        info = await api(request).secrets.put(name, body.value, teams, by=principal(request).name)
+        return await api(request).secrets.put(name, body.value, teams, by=principal(request).name), known is None
     except NoKey as error:
         raise Invalid.at(["value"], str(error)) from None
-    return ok(request, _shown(name, info), status=200 if known is not None else 201)
 
 
 @needs(Permission.ADMINISTER)
 async def remove_secret(request: Request) -> Response:
     """Remove a secret that no connection names."""
-    name = _name(request)
+    await remove(request, request.path_params["name"].removesuffix("/"))
+    return ok(request)
+
+
+async def remove(request: Request, given: str) -> None:
+    """Remove the secret of this name. Raises `Problem`: 409 when a connection names it, 404."""
+    name = named(given)
     try:
         removed = name is not None and await api(request).secrets.remove(name, by=principal(request).name)
     except StillNamed as error:
         raise Problem(409, 1001, str(error)) from None
     if not removed:
         raise Problem(404, 4001, "There is no such secret.")
-    return ok(request)
 
 
-def _name(request: Request) -> str | None:
-    """Return the name in the path, None for what cannot be one."""
-    given: str = request.path_params["name"].removesuffix("/")
+def named(given: str) -> str | None:
+    """Return the name, None for what cannot be one."""
     return given if len(given) <= MAX_NAME and re.fullmatch(NAME, given) else None
 
 

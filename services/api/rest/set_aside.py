@@ -14,6 +14,7 @@ from services.api.access import Permission
 from services.api.bus.message import KEPT
 from services.api.bus.order import Unfit
 from services.api.bus.set_aside import Aside, AsideUnavailable
+from services.api.bus.shapes import Answer
 from services.api.projection.view import SetAside
 from services.api.rest import query
 from services.api.rest.envelope import ok
@@ -41,25 +42,43 @@ async def set_aside(request: Request) -> Response:
         raise bad_parameter("source", f"is one of {', '.join(SOURCES)}")
     found: list[dict[str, Any]] = []
     if source != "log":
-        try:
-            found += [_of_bus(one) for one in await api(request).aside.page(before, size)]
-        except AsideUnavailable as problem:
-            raise _unavailable(problem) from None
+        found += [_of_bus(one) for one in await of_bus(request, before, size)]
     if source != "bus":
-        found += [_of_log(row) for row in await _rows(api(request), before, size)]
+        found += [_of_log(row) for row in await of_log(api(request), before, size)]
     return ok(request, {"contents": found})
+
+
+async def of_bus(request: Request, before: int | None, size: int) -> list[Aside]:
+    """Return messages of the bus, the newest first. Raises 503."""
+    try:
+        return await api(request).aside.page(before, size)
+    except AsideUnavailable as problem:
+        raise _unavailable(problem) from None
+
+
+async def named(request: Request) -> Aside:
+    """Return the message of the bus that the path names. Raises 404, 503."""
+    try:
+        one = await api(request).aside.get(_seq(request))
+    except AsideUnavailable as problem:
+        raise _unavailable(problem) from None
+    if one is None:
+        raise _missing(request)
+    return one
 
 
 @needs(Permission.ADMINISTER)
 async def replay_set_aside(request: Request) -> Response:
     """Decide a message of the bus once more; what can be decided now is answered and no longer set aside."""
-    found = api(request)
+    return ok(request, (await replay(request)).model_dump(mode="json", exclude_none=True))
+
+
+async def replay(request: Request) -> Answer:
+    """Decide the message that the path names once more; return the answer. Raises 400, 404, 422 and 503."""
+    found, one = api(request), await named(request)
+    if not one.whole:
+        raise Problem(400, 4007, "Only its beginning was kept: it is too large to be carried out.")
     try:
-        one = await found.aside.get(_seq(request))
-        if one is None:
-            raise _missing(request)
-        if not one.whole:
-            raise Problem(400, 4007, "Only its beginning was kept: it is too large to be carried out.")
         answer = await found.desk.decide(one.message)
         await found.desk.tell(one.message, answer)
         await found.aside.remove(one.seq)
@@ -70,12 +89,18 @@ async def replay_set_aside(request: Request) -> Response:
     except AsideUnavailable as problem:
         raise _unavailable(problem) from None
     log.info("a message was replayed", seq=one.seq, by=principal(request).name, status=answer.status)
-    return ok(request, answer.model_dump(mode="json", exclude_none=True))
+    return answer
 
 
 @needs(Permission.ADMINISTER)
 async def discard_set_aside(request: Request) -> Response:
     """Throw a message of the bus away."""
+    await discard(request)
+    return ok(request)
+
+
+async def discard(request: Request) -> None:
+    """Throw the message that the path names away. Raises 404, 503."""
     try:
         there = await api(request).aside.remove(_seq(request))
     except AsideUnavailable as problem:
@@ -83,11 +108,10 @@ async def discard_set_aside(request: Request) -> Response:
     if not there:
         raise _missing(request)
     log.info("a message was discarded", seq=_seq(request), by=principal(request).name)
-    return ok(request)
 
 
-async def _rows(found: Api, before: int | None, size: int) -> list[SetAside]:
-    """Return the log's, the newest first. There are few: each is a fault of somebody who wrote into the log."""
+async def of_log(found: Api, before: int | None, size: int) -> list[SetAside]:
+    """Return messages of the log, the newest first; they are few: each is a fault of somebody who wrote into it."""
     rows = [row for row in await found.reads.set_aside(limit=10_000) if before is None or row.seq < before]
     return list(islice(reversed(rows), size))
 

@@ -41,7 +41,7 @@ PATH: Final = "/api/v2/sync-tasks"
 async def sync_tasks(request: Request) -> Response:
     """List synchronisation tasks with a month's counts, the newest first."""
     number, size = query.paging(request)
-    since, before = _month(request)
+    since, before = month(request)
     found = api(request)
     await reach_list(request, found)
     where = Filter(types=(sync.TYPE,), teams=principal(request).teams)
@@ -54,7 +54,7 @@ async def sync_tasks(request: Request) -> Response:
 @needs(Permission.READ)
 async def sync_task(request: Request) -> Response:
     """Show one synchronisation task with a month's counts."""
-    since, before = _month(request)
+    since, before = month(request)
     await reach_list(request, api(request))
     task = await standing(request)
     totals = await api(request).sync.totals([task.id], since, before)
@@ -124,7 +124,8 @@ def check_range(since: datetime, before: datetime, first: str, last: str) -> Non
         raise bad_parameter(first, f"is at most {sync.LONGEST.days} days before {last}")
 
 
-def _month(request: Request) -> tuple[datetime, datetime]:
+def month(request: Request) -> tuple[datetime, datetime]:
+    """Return the first moment of the month that is asked for, this one by default, and of the next. Raises 400."""
     given = request.query_params.get("month")
     found = sync.month_named(given) if given else sync.month_of(now())
     if found is None:

@@ -31,7 +31,9 @@ async def create(request: Request) -> Response:
     body = await read_object(request)
     asked, commands = Asked.by(principal(request), "rest", key), api(request).commands
     if query.flag(request, "dry_run"):
-        return ok(request, preview.shown(await commands.preview(Create(body), asked)))
+        found = await commands.preview(Create(body), asked)
+        told = await preview.outlook(request, found)
+        return ok(request, preview.shown(found) | ({"plan": preview.planned(told)} if told is not None else {}))
     done = await commands.perform(Create(body), asked)
     headers = {"Location": f"{INSTANCES}/{done.task.id}", "X-Log-Seq": str(done.seq), "ETag": etag(done.task.version)}
     if done.replayed:

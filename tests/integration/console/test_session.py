@@ -33,6 +33,10 @@ class Replica:
         await self.credentials.load()
         await self.sessions.load()
 
+    async def records(self) -> list[str]:
+        """The keys of the sessions there are."""
+        return [entry.key for entry in await self.bucket.all() if entry.key.startswith(SESSION)]
+
     async def user(self, name: str, password: str, role: Role) -> None:
         """Make a user, or make her anew."""
         record = await asyncio.to_thread(UserRecord.of, name, password, role, now())
@@ -107,16 +111,83 @@ async def test_role_and_password_of_now_count(replicas: tuple[Replica, Replica])
 
 
 async def test_a_session_ends_and_its_record_goes(replicas: tuple[Replica, Replica]) -> None:
-    """After twelve hours the cookie is worth nothing, and the next one who signs in sweeps the record away."""
-    here, _ = replicas
+    """After twelve hours without use the cookie is worth nothing, and any process sweeps the record away."""
+    here, there = replicas
     old = await here.sessions.open("ada")
     later = now() + session.LASTS
 
     with patch.object(session, "now", lambda: later):
         assert await here.sessions.principal(old) is None
-        await here.sessions.open("ada")
+        await there.sessions.tend()
 
-    assert len([entry for entry in await here.bucket.all() if entry.key.startswith(SESSION)]) == 1
+    assert await here.records() == []
+
+
+async def test_a_session_that_is_used_goes_on_but_not_for_ever(replicas: tuple[Replica, Replica]) -> None:
+    """Every use in its second half lets it go on, at the other process too, for a week in all."""
+    here, there = replicas
+    cookie, began, hours = await here.sessions.open("ada"), now(), 0
+
+    for hours in range(7, 24 * 8, 7):
+        with patch.object(session, "now", lambda hours=hours: began + timedelta(hours=hours)):
+            await there.sessions.load()
+            if await there.sessions.principal(cookie) is None:
+                break
+            await there.sessions.tend()
+
+    assert timedelta(hours=hours - 7) <= session.LONGEST <= timedelta(hours=hours)
+
+
+async def test_who_signed_out_meanwhile_stays_out(replicas: tuple[Replica, Replica]) -> None:
+    """A session that was used at one process and ended at the other one does not come back."""
+    here, there = replicas
+    cookie, began = await here.sessions.open("ada"), now()
+    with patch.object(session, "now", lambda: began + timedelta(hours=7)):
+        assert await there.sessions.principal(cookie) is not None
+        await here.sessions.close(cookie)
+        await there.sessions.tend()
+
+    assert await here.records() == []
+    assert await there.sessions.principal(cookie) is None
+
+
+async def test_sessions_of_a_user_who_is_gone_are_swept(replicas: tuple[Replica, Replica]) -> None:
+    """They open nothing at once; their records go as soon as every process must have heard of it."""
+    here, _ = replicas
+    cookie = await here.sessions.open("ada")
+    await here.bucket.delete(USER + "ada")
+    await here.load()
+
+    found = await here.sessions.principal(cookie)
+    await here.sessions.tend()
+    kept = await here.records()
+    later = now() + session.SETTLED + timedelta(seconds=1)
+    with patch.object(session, "now", lambda: later):
+        await here.sessions.tend()
+
+    assert found is None
+    assert len(kept) == 1
+    assert await here.records() == []
+
+
+async def test_a_user_has_so_many_sessions_and_no_more(replicas: tuple[Replica, Replica]) -> None:
+    """A program that signs in all the time does not fill the store: the oldest one makes room."""
+    here, _ = replicas
+    with patch.object(session, "MOST", 3):
+        cookies = [await here.sessions.open("ada") for _ in range(5)]
+
+    assert [await here.sessions.principal(cookie) is not None for cookie in cookies] == [False, False, True, True, True]
+    assert len(await here.records()) == 3
+
+
+async def test_an_unknown_cookie_is_looked_up_once(replicas: tuple[Replica, Replica]) -> None:
+    """Who sends the same nonsense again is answered from memory."""
+    here, _ = replicas
+    nonsense = "0123456789abcdef.x"
+
+    assert not here.sessions.knows(nonsense)
+    assert await here.sessions.principal(nonsense) is None
+    assert here.sessions.knows(nonsense)
 
 
 def test_each_session_has_forms_of_its_own() -> None:

@@ -50,8 +50,8 @@ def test_a_route_without_a_policy_cannot_be_added() -> None:
 
 READS_BY_POST = frozenset({"/api/v1/tasks/instances/{task_id}/downloadDiagnosis"})
 """OCP's own choice: it changes nothing."""
-OWN = frozenset({"/login", "/logout", "/theme"})
-"""What everybody may do with a browser of their own."""
+OWN = frozenset({"/login", "/logout", "/theme", "/keys", "/tasks/views"})
+"""What everybody may do with a browser and views of their own."""
 FILES = "/static/{digest}/{name}"
 """Read by everybody; begins with `STATIC`."""
 

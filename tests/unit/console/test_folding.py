@@ -1,5 +1,6 @@
 """Many alike become one."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -44,12 +45,24 @@ def test_a_few_alike_stay_apart() -> None:
 
 def test_what_is_opened_shows_the_failed_first() -> None:
     """An opened node gives its first hundred, what failed among them wherever it stood, and one node for the rest."""
-    nodes, _ = fold(steps(fan(1000), {900: F}), opened={2})
+    nodes, _ = fold(steps(fan(1000), {900: F}), opened={2: 1})
 
     assert len(nodes) == 1 + OPEN + 1 + 1
     assert any(node.numbers == (900,) for node in nodes)
-    rest = next(node for node in nodes if node.rest)
+    rest = next(node for node in nodes if node.many)
     assert len(rest.numbers) == 1000 - OPEN
+    assert rest.leads == (2, 2)
+
+
+@pytest.mark.parametrize(("page", "before", "shown", "behind"), [(2, 100, 100, 50), (3, 200, 50, 0), (9, 200, 50, 0)])
+def test_every_hundred_can_be_opened(page: int, before: int, shown: int, behind: int) -> None:
+    """What comes before and behind the hundred that is shown is a node each, which leads there."""
+    nodes, _ = fold(steps(fan(250)), opened={2: page})
+
+    many = {node.leads: len(node.numbers) for node in nodes if node.many}
+    expected = {(2, min(page, 3) - 1): before, (2, min(page, 3) + 1): behind}
+    assert many == {leads: count for leads, count in expected.items() if count}
+    assert sum(not node.many for node in nodes) == shown + 2
 
 
 def test_parallel_chains_fold_step_by_step() -> None:

@@ -1,13 +1,14 @@
-"""Times, cut names and badges as people read them."""
+"""Times and badges as people read them."""
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from services.api.console import badge
-from services.api.console.drawing import cut
+from services.api.console.shown import cause, facts
 from services.api.console.span import ago, iso, lasted
 from shared.task.words import Direction, Operation, SubtaskStatus, TaskState
+from tests.unit.task.given import Story, node
 
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 
@@ -43,20 +44,6 @@ def test_a_time_is_in_utc() -> None:
     assert iso(datetime.fromisoformat("2026-11-21T10:00:00.5+01:00")) == "2026-11-21T09:00:00.500Z"
 
 
-@pytest.mark.parametrize(
-    ("text", "fits", "shown"),
-    [
-        ("short", 17, "short"),
-        ("create the database", 17, "create the datab…"),
-        ("数据库准备工作", 9, "数据库准…"),
-        ("", 5, ""),
-    ],
-)
-def test_names_are_cut_to_fit(text: str, fits: int, shown: str) -> None:
-    """A name that does not fit ends in an ellipsis; wide letters take the room of two."""
-    assert cut(text, fits) == shown
-
-
 def test_badges_tell_what_a_state_hides() -> None:
     """Rolling back, cancelling, skipped and waiting for a retry have badges of their own."""
     assert badge.of_task(TaskState.RUNNING, Direction.BACKWARD) is badge.ROLLING_BACK
@@ -75,3 +62,17 @@ def test_every_state_has_an_icon_and_a_word(status: SubtaskStatus, operation: Op
 
     assert found.icon
     assert found.word
+
+
+def test_a_rollback_tells_what_is_undone_from_what_never_began() -> None:
+    """Both have the status of something that waits."""
+    story = Story.of(node("a"), node("b", 1), node("c", 2)).run(1).break_down(2).roll_back().undo(2, 1)
+
+    counted = next(fact.text for fact in facts(story.now, NOW) if fact.word == "Subtasks")
+
+    assert counted == "2 undone · 1 never begun"
+
+
+def test_a_standing_task_says_that_it_stands() -> None:
+    """Nothing of it runs, and nothing is wrong with that."""
+    assert cause(Story.standing().now, NOW).startswith("It stands ready")

@@ -58,3 +58,25 @@ def test_an_undo_is_a_bar_of_its_own() -> None:
     undone = {bar.number: bar.end for bar in drawn(story) if bar.doing is Doing.UNDO}
     assert set(undone) == {1, 2}
     assert None not in undone.values()
+
+
+def test_an_attempt_that_nobody_ended_says_so() -> None:
+    """An executor that went away gives the subtask back; the bar does not look as if it had gone well."""
+    story = Story.of(node("a"))
+    story.later(1).claim(1)
+    story.later(1).settle(1, cmd.Released())
+    story.later(1).run(1)
+
+    ran = [bar.badge.word for bar in drawn(story) if bar.doing is Doing.EXECUTE]
+    assert ran == ["Lost or handed back", "Successful"]
+
+
+def test_each_retry_by_hand_is_a_generation() -> None:
+    """A bar names its attempt as logs do, by generation and attempt."""
+    story = Story.of(node("a", undo=True))
+    story.later(1).break_down(1)
+    story.later(1).retry()
+    story.later(1).run(1)
+
+    ran = [(bar.doing.value, bar.generation, bar.badge.word) for bar in drawn(story) if bar.doing is not Doing.WAIT]
+    assert ran == [("execute", 1, "Failed"), ("undo", 2, "Undone"), ("execute", 2, "Successful")]

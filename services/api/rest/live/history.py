@@ -8,7 +8,7 @@ import asyncio
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from services.api.rest.live.chain import Chain, Entry, entries
@@ -71,6 +71,13 @@ class Histories:
             last = len(known.seqs) if seq is None else bisect_left(known.seqs, seq)
             first = max(0, last - size)
             return await self._page(known, known.seqs[first:last], read, more=first > 0)
+
+    async def positions(self, task_id: int) -> Sequence[int]:
+        """Return the log positions of all the task's commits, in order. Raises `TaskNotFound`, `LogUnavailable`."""
+        known = self._of(task_id)
+        async with known.lock:
+            await self._extend(known, lambda: False)
+            return known.seqs[:]
 
     def _of(self, task_id: int) -> _Known:
         known = self._tasks.get(task_id)

@@ -83,11 +83,13 @@ class Wanted:
     find: str | None = None
     runs: frozenset[tuple[int, int, str | None]] | None = None
     """Generation, attempt and phase, None for either phase."""
+    until: str | None = None
+    """None later than this time, as lines show theirs."""
 
     @property
     def everything(self) -> bool:
         """Whether no line is left out."""
-        return self.levels is None and self.find is None and self.runs is None
+        return self == Wanted()
 
     def may_be_in(self, body: bytes) -> bool:
         """Whether a batch may have such a line: a glance at its bytes spares reading most of them."""
@@ -106,6 +108,8 @@ class Wanted:
         if self.levels is not None and line.level not in self.levels:
             return False
         if self.runs is not None and not self._of_run(line.run):
+            return False
+        if self.until is not None and line.at > self.until:
             return False
         return self.find is None or self.find.lower() in line.text.lower()
 
