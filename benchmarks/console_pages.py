@@ -1,8 +1,9 @@
 """`python -m benchmarks.console_pages`: how long lists and a task's page take when there are a million tasks.
 
 Fills the view of an `opsledger up` (`load.py`), signs in, and asks for each kind of page many times, each time with
-other words, one after another; a time ends when the last byte of the page is here. The tasks that the task pages show
-are in the log, too. Ends with one line of JSON: milliseconds at the 50th and the 95th of a hundred.
+other words, one after another; a time ends when the last byte of the page is here. With Chromium some
+are opened in a browser as well: there a time ends when the rows, or the graph, are painted. The tasks that the task
+pages show are in the log, too. Ends with one line of JSON: milliseconds at the 50th and the 95th of a hundred.
 """
 
 import argparse
@@ -14,13 +15,14 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from statistics import median
 from typing import Final
 from urllib.parse import urlencode
 
 import httpx2
+from playwright.async_api import async_playwright
 
 from benchmarks import machine
 from benchmarks.figures import percentile, short
@@ -30,6 +32,7 @@ from benchmarks.samples import sample
 from services.api.projection.checkpoint import Checkpoint, read_checkpoint
 from services.api.projection.engine import engine_for
 from shared.runtime import logging
+from tests.support import chromium
 from tests.support.up import Up
 
 TARGET_MS: Final = 300.0
@@ -39,6 +42,14 @@ IN_LOG: Final = 20
 BODY: Final = {"name": "chain", "plan": {"subtasks": [
     {"key": f"s{n}", "operation": "noop", "upstreams": [f"s{n - 1}"] if n > 1 else []} for n in range(1, 6)
 ]}}  # fmt: skip
+PAINTED: Final = """async (what) => {
+  const paint = () => performance.getEntriesByName("first-contentful-paint")[0];
+  while (!paint() || !document.querySelector(what)) await new Promise(requestAnimationFrame);
+  return Math.max(paint().startTime, performance.getEntriesByType("navigation")[0].responseEnd);
+}"""
+"""Milliseconds since the navigation began; the page has arrived whole by then."""
+SEEN: Final = {"newest": "#rows tr", "failed": "#rows tr", "by host": "#rows tr", "a task": "#graph svg"}
+"""What is opened in a browser, and what must be there to see."""
 Page = Callable[[random.Random, int], str]
 """From chance and the number of tasks, one address."""
 
@@ -136,7 +147,32 @@ async def _measure(up: Up, tasks: int, rounds: int, report: Report) -> dict[str,
         older = await _older(http, rounds)
         found["older, page after page"] = {"p50": short(median(older)), "p95": short(percentile(older, 95))}
         report.fact("older, page after page", f"{median(older):>8.1f} {percentile(older, 95):>8.1f}")
+    if chromium.chosen() is None:
+        report.fact("seen in a browser", "no Chromium here")
+        return found
+    async for name, times in _seen_in_browser(up, tasks, rounds):
+        found[f"seen: {name}"] = {"p50": short(median(times)), "p95": short(percentile(times, 95))}
+        report.fact(f"seen: {name}", f"{median(times):>8.1f} {percentile(times, 95):>8.1f}")
     return found
+
+
+async def _seen_in_browser(up: Up, tasks: int, rounds: int) -> AsyncIterator[tuple[str, list[float]]]:
+    """Open pages in Chromium; yield the milliseconds from the click to the first paint that has the rows."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium.program(), args=chromium.FLAGS)
+        page = await browser.new_page(base_url=up.url, viewport={"width": 1440, "height": 900})
+        await page.goto("/login")
+        await page.get_by_label("Name").fill("admin")
+        await page.get_by_label("Password").fill(up.password)
+        await page.get_by_role("button", name="Sign in").click()
+        await page.wait_for_url("**/tasks*")
+        for name, what in SEEN.items():
+            chance, times = random.Random(name), list[float]()
+            for _ in range(WARM_UP + rounds):
+                await page.goto(PAGES[name](chance, tasks))
+                times.append(await page.evaluate(PAINTED, what))
+            yield name, times[WARM_UP:]
+        await browser.close()
 
 
 async def _ask(http: httpx2.AsyncClient, path: str) -> tuple[float, int]:

@@ -25,7 +25,7 @@ def pytest_report_header() -> list[str]:
         f"nats: {nats.chosen()}",
         f"postgresql: {postgres.chosen()}",
         f"mariadb: {mariadb.chosen()}",
-        f"chromium: {chromium.chosen()}",
+        f"chromium: {chromium.chosen() or 'none: browser tests are skipped'}",
     ]
 
 

@@ -120,6 +120,10 @@ class Credentials:
         found = self.recall(header)
         return found[1] if found is not None else None
 
+    def checking(self, header: str) -> bool:
+        """Whether somebody is waiting for the very same credential to be verified: that is one guess, not two."""
+        return self._digest(header) in self._checking
+
     async def verify(self, header: str) -> Principal | None:
         """Return whose credential it is, or None. Asked for the same one many times at once, checks it once."""
         digest = self._digest(header)

@@ -34,7 +34,7 @@ class Scene:
     script: int
 
     def pages(self) -> dict[str, tuple[str, str]]:
-        """What to show, by the name of the picture: an address, and the button of a dialog on it."""
+        """What to show, by the name of the picture: an address, and what to press on it."""
         failed, running = f"/tasks/{self.failed}", f"/tasks/{self.running}"
         return {
             "tasks": ("/tasks", ""),
@@ -44,7 +44,7 @@ class Scene:
             "timeline": (f"{failed}?view=timeline", ""),
             "events": (f"{failed}?view=events", ""),
             "results": (f"/tasks/{self.script}?view=results", ""),
-            "create": ("/create/sql.script?connection=sample-db", ""),
+            "create": ("/create/host.inspect", "Preview"),
             "sync": ("/sync", ""),
             "executors": ("/executors", ""),
             "queue": ("/queue", ""),

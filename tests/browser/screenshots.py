@@ -52,19 +52,23 @@ async def _draw(browser: Browser, up: Up, scene: Scene, folder: Path, theme: str
     await page.get_by_label("Password").fill(up.password)
     await page.get_by_role("button", name="Sign in").click()
     await page.wait_for_url("**/tasks*")
-    for name, (address, button) in scene.pages().items():
-        await _shot(page, address, button, folder / f"{name}-{size}-{theme}.png")
+    for name, (address, press) in scene.pages().items():
+        await _shot(page, address, press, folder / f"{name}-{size}-{theme}.png")
     await context.close()
 
 
-async def _shot(page: Page, address: str, button: str, path: Path) -> None:
-    """Draw the page at this address, with the dialog that the button opens if there is one."""
+async def _shot(page: Page, address: str, press: str, path: Path) -> None:
+    """Draw the page at this address, after pressing a link to a dialog or a button, if any."""
     answer = await page.goto(address)
     assert answer is not None
     assert answer.status == 200, f"{address}: {answer.status}"
-    if button:
-        await page.get_by_role("link", name=button, exact=True).first.click()
+    link, button = (page.get_by_role(kind, name=press, exact=True) for kind in ("link", "button"))
+    if press and await link.count():
+        await link.first.click()
         await page.get_by_role("dialog").wait_for()
+    elif press:
+        await button.click()
+        await page.locator("svg").first.wait_for()
     await page.screenshot(path=path)
     sys.stdout.write(f"{path.name}\n")
 

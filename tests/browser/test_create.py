@@ -75,7 +75,8 @@ async def test_another_one_like_this(site: Site, page: Page) -> None:
     body = {"connection": "sample-db", "sql": "SELECT 1", "retry_times": 2}
     task_id = await site.make({"type": "sql.script", "params": body, "name": "the first"})
 
-    await page.goto(f"/create/sql.script?like={task_id}")
+    await page.goto(f"/tasks/{task_id}")
+    await page.get_by_role("link", name="Again").click()
     await expect(page.get_by_label("SQL")).to_have_value("SELECT 1")
     await page.get_by_text("8 more settings").click()
     await expect(page.get_by_label("Retry times")).to_have_value("2")

@@ -11,18 +11,17 @@ import pytest
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--force-color-profile=srgb"]
 
 
+def chosen() -> str | None:
+    """Where it is, None when it is nowhere."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
 def program() -> str:
     """Where it is. Skips or fails the test when it is nowhere."""
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    found = chosen()
     if found is None:
         why = "no Chromium here: install it (Debian: apt-get install chromium)"
         if os.environ.get("OPSLEDGER_TEST_REQUIRE_CHROMIUM"):
             pytest.fail(why)
         pytest.skip(why)
     return found
-
-
-def chosen() -> str:
-    """What a run's header says."""
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    return found or "none: browser tests are skipped"

@@ -6,11 +6,13 @@ One that is not lawful leads there as well: the dialog says why, to those who ca
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import quote
 
 from services.api.access import COMMANDS
 from services.api.asked import SUBTASK_WORDS
 from services.api.console.lawful import why_not, why_not_subtask
 from services.api.console.task_shown import Shown
+from services.api.creation import BULK
 from services.api.rest.policy import principal
 
 WORDS: Final = {"retry": "Retry", "skip": "Skip", "rollback": "Roll back", "cancel": "Cancel", "delete": "Delete"}
@@ -72,3 +74,10 @@ def _actions(
         key = keys.get(name, "")
         acts.append(Action(name, label, href, why, hint, key, first=first, asks=not found.past))
     return acts
+
+
+def again(found: Shown) -> str | None:
+    """Return where to create another task like this one; None for a bulk command, and for who may not create."""
+    if found.task.type.startswith(BULK) or not principal(found.request).may(COMMANDS["create"]):
+        return None
+    return f"/create/{quote(found.task.type, safe='')}?like={found.task.id}"

@@ -47,6 +47,7 @@ PLACES: Final[tuple[tuple[str, str, str, Permission], ...]] = (
     ("O&M tasks", "/oms", "g o", Permission.READ),
     ("Asynchronous execution", "/odc", "g a", Permission.READ),
     ("Synchronization", "/sync", "g s", Permission.READ),
+    ("Connections", "/connections", "g c", Permission.READ),
     ("Executors", "/executors", "g e", Permission.READ),
     ("Queue", "/queue", "g q", Permission.READ),
     ("Audit", "/audit", "g u", Permission.AUDIT),

@@ -76,6 +76,7 @@ async def pieces(found: Shown) -> dict[str, Any]:
         "facts": shown.facts(found.task, found.now),
         "acts": actions.of_task(found),
         "copies": copies(found),
+        "again": actions.again(found),
         "tabs": [
             {"word": word, "href": found.address(view=name, **dict.fromkeys(OWN)), "here": name == view}
             for name, (word, _) in VIEWS.items()

@@ -62,6 +62,8 @@ class Admission:
             kept = self._credentials.recall(header)
             if kept is not None:
                 about.principal = kept[1]
+            elif self._credentials.checking(header):
+                about.principal = await self._credentials.verify(header)
             else:
                 async with self._attempt(scope, about):
                     about.principal = await self._credentials.verify(header)

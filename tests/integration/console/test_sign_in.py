@@ -1,5 +1,6 @@
 """Signing in to a running API: cookies, forms, strangers, and what the log says about them."""
 
+import asyncio
 import re
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -112,6 +113,15 @@ async def test_too_many_failures_are_a_page_that_says_when_to_try_again(nats_ser
     assert "Too many failed logins from this address." in page.text
     assert "Sign in" in page.text
     assert again.status_code == 303
+
+
+async def test_many_at_once_with_the_right_password_are_no_guesses(nats_server: NatsServer, tmp_path: Any) -> None:
+    """A program that begins with many requests side by side is not taken for somebody who guesses."""
+    limited = served(nats_server.url, f"sqlite:///{tmp_path}/view.db", login_failures_per_minute=4)
+    async with limited as api:
+        answers = await asyncio.gather(*(api.admin.get("/api/v2/me") for _ in range(40)))
+
+    assert {answer.status_code for answer in answers} == {200}
 
 
 async def test_a_browser_is_never_challenged(api: ServedApi) -> None:
