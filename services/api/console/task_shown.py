@@ -43,7 +43,7 @@ class Shown:
         Another subtask's page does not begin where the log of this one was read.
         """
         if "subtask" in changes and changes["subtask"] != (self.chosen.number if self.chosen is not None else None):
-            changes = {**ELSEWHERE, **changes}
+            changes |= {name: None for name in ELSEWHERE if name not in changes}
         return address(self.request, **changes)
 
 

@@ -18,6 +18,11 @@ async def test_without_nats_the_queue_says_what_follows(tmp_path: Path) -> None:
     try:
         async with served(server.url, f"sqlite:///{tmp_path}/view.db") as api, Person(api) as admin:
             await api.create(plan(name="before"))
+
+            async def seen() -> bool:
+                return "before" in (await admin.get("/audit")).text
+
+            await eventually(seen, timeout=15)
             server.kill9()
 
             async def said() -> str:
