@@ -15,10 +15,10 @@ BIN := .venv/bin
 	@$(BIN)/python -m compileall -q services shared opsledger
 	@touch $@
 
-.PHONY: help setup run test test-browser test-long check fix bench bench-search docs screenshots lock clean
+.PHONY: help setup run test test-browser test-long check fix bench bench-search bench-console docs screenshots lock clean
 
 help: ## list these jobs
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: .venv/ready ## build .venv from the locks
 
@@ -50,6 +50,11 @@ bench: .venv/ready ## measure; ends with one line of JSON
 
 bench-search: .venv/ready ## measure lists of a million tasks: a quarter of an hour, 6 GB of disk
 	@$(BIN)/python -m benchmarks.search
+
+bench-console: .venv/ready ## measure pages of a million tasks, and 200 live ones: ten minutes, 3 GB of disk
+	@$(BIN)/python -m benchmarks.console_live
+	@$(BIN)/python -m benchmarks.console_live --own
+	@$(BIN)/python -m benchmarks.console_pages
 
 docs: .venv/ready ## write the generated documents anew
 	@$(BIN)/python -m services.api asyncapi > docs/asyncapi.json
