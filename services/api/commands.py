@@ -21,7 +21,7 @@ from shared.queue.work_item import WorkItem
 from shared.runtime.clock import now
 from shared.runtime.logging import get
 from shared.task.decide import decide
-from shared.task.refusals import Refusal, TaskNotFound
+from shared.task.refusals import Refusal, SubtaskNotFound, TaskNotFound
 from shared.task.state import KeyUse, SubtaskStatus, Task
 
 REMEMBERED = 1024
@@ -82,7 +82,8 @@ class Commands:
     async def preview(self, command: Create | Act, asked: Asked) -> Preview:
         """Decide and store nothing. A refusal is part of the answer, unless there is nothing to decide on.
 
-        Raises `Invalid`, `PlanInvalid` or `TaskNotFound`, and what `perform` raises when the world is in the way.
+        Raises `Invalid`, `PlanInvalid`, `TaskNotFound` or `SubtaskNotFound`, and what `perform` raises when the world
+        is in the way.
         """
         match command:
             case Create():
@@ -91,7 +92,7 @@ class Commands:
                 task = await self.seen(command.task_id, asked, fresh=True)
                 try:
                     verdict = decide(task, replace(command.command, at=now()))
-                except TaskNotFound:  # of a subtask too
+                except (TaskNotFound, SubtaskNotFound):
                     raise
                 except Refusal as refusal:
                     return Preview(command.word, task, refusal=refusal)

@@ -30,7 +30,7 @@ from services.api.rest.policy import Endpoint, needs, principal
 from services.api.rest.ports import api
 from services.api.rest.tasks import OWN_SECONDS
 from shared.log.port import LogUnavailable
-from shared.task.refusals import Refusal, SubtaskNotFound, TaskNotFound, VersionMismatch
+from shared.task.refusals import Refusal, TaskNotFound, VersionMismatch
 from shared.task.state import Task
 
 NEED_REASON: Final = frozenset({"skip", "rollback", "delete"})
@@ -153,8 +153,8 @@ async def _dialog(
     asked = Asked.by(principal(request), "console")
     found = await api(request).commands.preview(act(query.task_id(request), word, number), asked)
     task = found.before
-    if task is None or isinstance(found.refusal, SubtaskNotFound):
-        raise found.refusal or TaskNotFound(f"The task {query.task_id(request)} does not exist.")
+    if task is None:
+        raise TaskNotFound(f"The task {query.task_id(request)} does not exist.")
     rows, left = effects.changes(found)
     why = _why_not(request, word, number, found)
     return page(

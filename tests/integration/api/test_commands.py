@@ -7,6 +7,7 @@ import pytest
 
 from shared.task import commands as cmd
 from shared.task.events import Problem
+from shared.task.ids import subtask_id
 from tests.integration.api.harness import INSTANCES, ServedApi, plan, refused
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -51,6 +52,14 @@ async def test_a_dry_run_leaves_no_trace(api: ServedApi) -> None:
     refused = (await api.admin.post(f"{path}/cancel?dry_run=1")).json()["data"]
     assert (refused["accepted"], refused["refusal"]["code"]) == (False, 4007)
     assert (await api.admin.get(f"{path}/events")).json()["data"]["contents"] == before
+
+
+async def test_a_dry_run_on_what_is_not_there_is_404(api: ServedApi) -> None:
+    """As the command itself would be: there is nothing to decide on."""
+    path = await failed(api)
+    missing = f"{path}/subtasks/{subtask_id(int(path.rpartition('/')[2]), 9)}/retry"
+    asked = [await api.admin.post(missing, params={"dry_run": given}) for given in ("true", "false")]
+    assert [(answer.status_code, answer.json()["error"]["code"]) for answer in asked] == [(404, 4001)] * 2
 
 
 async def test_a_stale_version_is_412(api: ServedApi) -> None:
