@@ -48,7 +48,8 @@ PAINTED: Final = """async (what) => {
   return Math.max(paint().startTime, performance.getEntriesByType("navigation")[0].responseEnd);
 }"""
 """Milliseconds since the navigation began; the page has arrived whole by then."""
-SEEN: Final = {"newest": "#rows tr", "failed": "#rows tr", "by host": "#rows tr", "a task": "#graph svg"}
+_ROWS: Final = "#rows tr, .empty"
+SEEN: Final = {"newest": _ROWS, "failed": _ROWS, "by operator": _ROWS, "a task": "#graph svg"}
 """What is opened in a browser, and what must be there to see."""
 Page = Callable[[random.Random, int], str]
 """From chance and the number of tasks, one address."""
