@@ -12,7 +12,6 @@ from starlette.responses import Response
 
 from services.api.access import Permission
 from services.api.asked import Asked, Create
-from services.api.console import drawing
 from services.api.console.create_draft import Draft
 from services.api.console.create_like import body_of
 from services.api.console.foreseen import Foreseen, foreseen
@@ -129,7 +128,6 @@ async def _show(
         wrong=draft.wrong(),
         others=draft.errors.others,
         seen=seen,
-        box=(drawing.WIDTH, drawing.HEIGHT),
         offered=await offered(request),
         **draft.inputs(),
     )

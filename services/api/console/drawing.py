@@ -7,16 +7,21 @@ the whole name is its title. A rollback is drawn as what it is: the edges it goe
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import ceil
 
 from services.api.console.badge import SKIPPED, Badge
 from services.api.console.bounding import bound
 from services.api.console.folding import FIRST, NOTHING, Node, Step, fold
 from services.api.console.layers import Layout, Spot, lay_out
-from services.api.console.lettering import fitted
+from services.api.console.lettering import fitted, width
 from services.api.console.rows import between_rows, in_rows
 
 WIDTH, HEIGHT, ACROSS, DOWN, MARGIN = 148, 44, 40, 20, 4
-"""Of a box, and between boxes; the margin leaves room for the line around them."""
+"""Of a box at least, and between boxes; the margin leaves room for the line around them."""
+WIDEST = 232
+"""Of a box whose name asks for it, if there is room."""
+BESIDE, ROOM = 560, 1320
+"""A picture that is not wider can have something beside it; boxes do not grow beyond the one or the other."""
 TALL, CLOSE = 12, 8
 """Of more than so many boxes in a layer this is all the room between two."""
 LEFT, RIGHT = 27, 6
@@ -63,6 +68,8 @@ class Picture:
     boxes: list[Box]
     curves: list[Curve]
     left_out: int = 0
+    across: int = WIDTH
+    """How wide a box is."""
 
 
 def draw(
@@ -73,32 +80,37 @@ def draw(
     *,
     chosen: int | None = None,
     backward: bool = False,
+    room: int = ROOM,
 ) -> Picture:
-    """Return the picture of these steps; badge and note by number, of many those of the one that needs attention."""
+    """Return the picture of these steps; badge and note by number, of many those of the one that needs attention.
+
+    `room`: how wide (px) boxes may make it for the sake of their names.
+    """
     nodes, upstreams = bound(steps, *fold(steps, opened), chosen)
     rows = in_rows(upstreams)
     layout = lay_out(between_rows(rows, upstreams))
-    place = _Places(layout, {node: len(row) for node, row in rows.items()})
+    place = _Places(layout, {node: len(row) for node, row in rows.items()}, max(map(_asked, nodes), default=0), room)
     named = {node.id: node for node in nodes}
     boxes = [
-        _box(named[one], *place.of(first, column), badges, notes, chosen)
+        _box(named[one], *place.of(first, column), place.across, badges, notes, chosen)
         for first, row in rows.items()
         for column, one in enumerate(row)
     ]
     curves = [Curve(place.path(edge), "back" if backward else "") for edge in layout.edges]
     left_out = sum(box.many for box in boxes if box.many > 1 and box.leads is None)
-    return Picture(place.width, place.height, sorted(boxes, key=lambda box: box.id), curves, left_out)
+    return Picture(place.width, place.height, sorted(boxes, key=lambda box: box.id), curves, left_out, place.across)
 
 
 class _Places:
-    """Where the rows of a layout stand; a layer is as wide as its longest row."""
+    """Where the rows of a layout stand; a layer is as wide as its longest row, a box as the longest name if it can."""
 
-    def __init__(self, layout: Layout[int], lengths: Mapping[int, int]) -> None:
+    def __init__(self, layout: Layout[int], lengths: Mapping[int, int], asked: float, room: int) -> None:
         self._layout, self._lengths = layout, lengths
         longest = [1] * layout.layers
         for node, spot in layout.spots.items():
             longest[spot.layer] = max(longest[spot.layer], lengths[node])
-        self._wide = [_row(length) for length in longest]
+        self.across = _across(longest, asked, room)
+        self._wide = [self._row(length) for length in longest]
         self._left = [MARGIN + sum(self._wide[:layer]) + layer * ACROSS for layer in range(layout.layers)]
         self._down = DOWN if layout.tallest <= TALL else CLOSE
         self._middle = (layout.tallest - 1) / 2
@@ -108,13 +120,13 @@ class _Places:
     def of(self, first: int, column: int) -> tuple[float, float]:
         """Return the upper left corner of a box: the row's first node, and the place in the row."""
         spot = self._layout.spots[first]
-        return self._left[spot.layer] + column * (WIDTH + CLOSE), self._top(spot)
+        return self._left[spot.layer] + column * (self.across + CLOSE), self._top(spot)
 
     def path(self, edge: tuple[int, int]) -> str:
         """Return a curve from the end of the first row to the last one, through the places kept free for it."""
         way = self._layout.edges[edge]
         level = self._top(way[0]) + HEIGHT / 2
-        here = self._left[way[0].layer] + _row(self._lengths[edge[0]])
+        here = self._left[way[0].layer] + self._row(self._lengths[edge[0]])
         parts = [f"M{here:g} {level:g}"]
         for last, spot in pairwise(way):
             end = self._left[last.layer] + self._wide[last.layer]
@@ -129,23 +141,46 @@ class _Places:
     def _top(self, spot: Spot) -> float:
         return MARGIN + (spot.height + self._middle) * (HEIGHT + self._down)
 
+    def _row(self, length: int) -> int:
+        return length * (self.across + CLOSE) - CLOSE
 
-def _row(length: int) -> int:
-    return length * (WIDTH + CLOSE) - CLOSE
+
+def _across(longest: Sequence[int], asked: float, room: int) -> int:
+    """Return how wide a box is: what its name asks for, as far as the picture's width allows."""
+    boxes = sum(longest)
+    gaps = 2 * MARGIN + max(0, len(longest) - 1) * ACROSS + (boxes - len(longest)) * CLOSE
+    limit = BESIDE if gaps + boxes * WIDTH <= BESIDE else room
+    return max(WIDTH, min(WIDEST, ceil(asked), (limit - gaps) // max(1, boxes)))
+
+
+def _asked(node: Node) -> float:
+    return width(_name(node), NAME) + LEFT + RIGHT
+
+
+def _name(node: Node) -> str:
+    many = len(node.numbers)
+    if many == 1:
+        return node.name
+    return f"{many:,} × {node.name}" if node.leads is not None else f"{many:,} more"  # noqa: RUF001  a sign
 
 
 def _box(
-    node: Node, x: float, y: float, badges: Mapping[int, Badge], notes: Mapping[int, str], chosen: int | None
+    node: Node,
+    x: float,
+    y: float,
+    across: int,
+    badges: Mapping[int, Badge],
+    notes: Mapping[int, str],
+    chosen: int | None,
 ) -> Box:
-    many, badge = len(node.numbers), badges[node.first]
+    many, badge, name = len(node.numbers), badges[node.first], _name(node)
     if many == 1:
-        title, name, note = node.name, node.name, notes.get(node.id, "")
+        title, note = name, notes.get(node.id, "")
     else:
         ordered = sorted(node.counts, key=FIRST.__getitem__)
-        counts = ", ".join(f"{node.counts[status]:,} {status.value.lower()}" for status in ordered)
-        name = f"{many:,} × {node.name}" if node.leads is not None else f"{many:,} more"  # noqa: RUF001  a sign
-        title, note = f"{name}: {counts}", counts
+        note = ", ".join(f"{node.counts[status]:,} {status.value.lower()}" for status in ordered)
+        title = f"{name}: {note}"
     look = "skipped" if badge is SKIPPED else ""
-    room = WIDTH - LEFT - RIGHT
+    room = across - LEFT - RIGHT
     cut = fitted(name, room, NAME), fitted(note, room, NOTE)
     return Box(node.id, x, y, badge, title, *cut, many, node.first, node.leads, chosen in node.numbers, look)

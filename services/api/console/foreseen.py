@@ -17,6 +17,8 @@ from shared.task.plan import PlannedSubtask, TypeCard
 from shared.task.state import SubtaskStatus, Task
 
 PLANNED: Final = Badge("◌", "Planned", "idle")
+ROOM: Final = 940
+"""How wide (px) the graph beside the form may become for the sake of names."""
 LISTED: Final = 200
 """So many steps are listed below the picture."""
 
@@ -78,7 +80,7 @@ def picture(nodes: Sequence[PlannedSubtask]) -> Picture:
         for number, node in enumerate(nodes, start=1)
     ]
     notes = {step.number: step.kind for step in steps}
-    return draw(steps, dict.fromkeys(notes, PLANNED), notes)
+    return draw(steps, dict.fromkeys(notes, PLANNED), notes, room=ROOM)
 
 
 def _plan(nodes: Sequence[PlannedSubtask], concurrency: int) -> list[str]:

@@ -33,6 +33,11 @@ def _wide(letter: str) -> float:
     return 1.05 if east_asian_width(letter) in "WF" or letter.isupper() else 0.86
 
 
+def width(text: str, height: float) -> float:
+    """Return how wide a text is, in CSS pixels, in letters of this height."""
+    return sum(height * _wide(letter) for letter in text)
+
+
 def fitted(text: str, room: float, height: float) -> str:
     """Return the text, or as much of it as fits into `room`, with an ellipsis; both are in CSS pixels."""
     widths = list(accumulate(height * _wide(letter) for letter in text))

@@ -8,11 +8,12 @@ from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from services.api.console.drawing import BESIDE
 from services.api.console.span import ago, iso
 
 HERE: Final = Path(__file__).parent
 STATIC: Final = HERE / "static"
-WIDE: Final = 560
+WIDE: Final = BESIDE
 """A graph wider than this (px) has the log below it, not beside it."""
 
 

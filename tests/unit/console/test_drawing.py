@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from services.api.console import badge
 from services.api.console.bounding import AROUND, EDGE, MOST, TALL, bound
-from services.api.console.drawing import HEIGHT, WIDTH, Picture, draw
+from services.api.console.drawing import BESIDE, HEIGHT, ROOM, WIDEST, WIDTH, Picture, draw
 from services.api.console.folding import Step, fold
 from services.api.console.graph_view import opened_in
 from services.api.console.layers import depths
@@ -70,10 +71,22 @@ def test_boxes_do_not_overlap(graph: dict[int, tuple[int, ...]]) -> None:
     assert len(found.boxes) == len(graph)
     places = [(box.x, box.y) for box in found.boxes]
     for x, y in places:
-        near = [(a, b) for a, b in places if abs(a - x) < WIDTH and abs(b - y) < HEIGHT]
+        near = [(a, b) for a, b in places if abs(a - x) < found.across and abs(b - y) < HEIGHT]
         assert near == [(x, y)]
-    assert max(x for x, _ in places) + WIDTH <= found.width
+    assert max(x for x, _ in places) + found.across <= found.width
     assert max(y for _, y in places) + HEIGHT <= found.height
+
+
+@pytest.mark.parametrize(("length", "wide"), [(2, WIDEST), (3, 157), (5, 230), (6, 185), (9, WIDTH)])
+def test_boxes_are_as_wide_as_their_names_if_there_is_room(length: int, wide: int) -> None:
+    """A short graph stays narrow enough for a log beside it, a longer one within the page, the longest are cut."""
+    named = [replace(step, name="Compare the row counts of all tables") for step in steps(chain(length), kinds=9)]
+    found = picture(named)
+
+    assert found.across == wide
+    assert found.width <= (BESIDE if length <= 3 else ROOM) or wide == WIDTH
+    assert all(box.name.endswith("…") for box in found.boxes)
+    assert picture(steps(chain(length), kinds=9)).across == WIDTH
 
 
 def test_many_with_the_same_neighbours_stand_in_rows() -> None:
