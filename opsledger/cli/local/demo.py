@@ -82,7 +82,7 @@ async def _inspect(client: Client, console: Console) -> None:
 def _farewell(system: System, console: Console, failed: int | None) -> None:
     lines = {
         "open": system.url,
-        "login": f"admin, password in {system.home.password_file}",
+        "login": f"admin    the password: cat {system.home.password_file}",
         **({"retry": f"{system.url}/tasks/{failed} has failed on purpose: read why, press Retry"} if failed else {}),
         "try": "opsledger task list            in a second terminal",
         "": "opsledger task show @latest    or: watch, logs, events",
