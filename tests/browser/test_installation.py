@@ -12,6 +12,7 @@ from playwright.async_api import Page, expect
 from shared.runtime.nats import connect, request
 from tests.browser.conftest import Watch
 from tests.browser.site import Site, shell
+from tests.support.eventually import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -79,8 +80,12 @@ async def test_the_audit_is_searched_by_choosing(site: Site, page: Page) -> None
     task = await site.create(shell("a", "echo hi"), name="to be audited")
     await site.ended(task)
     await site.rest.post(f"/api/v2/tasks/instances/{task}/retry", json={"reason": "just to see"})
-    await page.goto(f"/audit?task={task}")
-    await expect(page.locator("#rows tr")).to_have_count(2)
+
+    async def both() -> bool:
+        await page.goto(f"/audit?task={task}")
+        return await page.locator("#rows tr").count() == 2
+
+    await eventually(both, timeout=10, what="the view has seen the refusal")
     await page.locator("select[name=command]").select_option("retry")
     await expect(page.locator("#rows tr")).to_have_count(1)
     await expect(page.locator("#rows tr")).to_contain_text("just to see")

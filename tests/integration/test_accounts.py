@@ -307,7 +307,10 @@ async def test_an_api_asks_an_executor_for_a_plan(clients: dict[str, Client]) ->
     await clients["executor"].subscribe("foresee.default", queue="executors", cb=answer)
     await clients["executor"].flush()
 
-    assert await request(clients["api"], "foresee.default", b"{}") == b"a plan"
+    async def asked() -> bytes:
+        return await request(clients["api"], "foresee.default", b"{}")
+
+    assert await eventually(asked, ignoring=(Unreachable,), what="the accounts know it") == b"a plan"
     with pytest.raises((Unreachable, Unanswered)):
         await request(clients["producer"], "foresee.default", b"{}", timeout=0.3)
 
