@@ -3,7 +3,7 @@
 import html
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,25 +27,6 @@ from tests.support.sse import events
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 HTML = {"Accept": "text/html"}
-
-
-@pytest.fixture(scope="module")
-def module_nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
-    """A NATS server for the tests of this module."""
-    server = NatsServer(tmp_path_factory.mktemp("log-nats"))
-    try:
-        server.start()
-        yield server
-    finally:
-        server.stop()
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def api(module_nats: NatsServer, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ServedApi]:
-    """A running API."""
-    folder = tmp_path_factory.mktemp("api")
-    async with served(module_nats.url, f"sqlite:///{folder}/view.db", rescue_after_seconds=60) as running:
-        yield running
 
 
 @dataclass(frozen=True, slots=True)
