@@ -6,7 +6,6 @@ stays while the subtask rests: somebody may retry it.
 """
 
 import asyncio
-from contextlib import AsyncExitStack
 from time import monotonic
 from typing import Any, Final
 
@@ -22,16 +21,15 @@ from services.api.console.log_frame import Frame, Mark
 from services.api.console.log_history import history_of
 from services.api.rest import query
 from services.api.rest.errors import bad_parameter
-from services.api.rest.live.frame import BEAT, RETRY, frame
+from services.api.rest.live.frame import RETRY, frame
 from services.api.rest.live.log_follow import RESTING
 from services.api.rest.live.log_line import Cursor, Wanted
 from services.api.rest.live.log_page import Pages
+from services.api.rest.live.log_source import LOOK, LogSource
 from services.api.rest.live.response import EventStream
 from services.api.rest.log_text import Key
 from services.api.rest.policy import needs, visible
 from services.api.rest.ports import Api, api
-from shared.log.port import LogUnavailable
-from shared.store.logs import LogsUnavailable
 from shared.task.ids import MAX_TASK_ID
 from shared.task.refusals import SubtaskNotFound, TaskNotFound
 
@@ -41,10 +39,8 @@ PACE: Final = 0.2
 """How long (s) one event is the only one: bounds what a flood costs here and in the browser."""
 FLOOD: Final = 6
 """After so many full events in a row the rest is left to the pages, and the stream goes on at the end."""
-LOOK, REST = 1.0, 5.0
-"""How often (s) the store is looked at when nothing was heard, while the subtask is at work and while it rests."""
-STORING: Final = 0.02
-"""How long (s) after a batch was heard it is stored, usually."""
+REST: Final = 5.0
+"""How often (s) the store is looked at when nothing was heard and the subtask rests."""
 LEFT_OUT: Final = "Lines are left out here: they come faster than they can be shown. They are among the earlier ones."
 
 
@@ -84,7 +80,7 @@ def _stood(request: Request) -> tuple[Cursor, int]:
     return cursor, int(drawn or 0)
 
 
-class Lines:
+class Lines(LogSource):
     """The rows behind a place, as they come."""
 
     def __init__(
@@ -98,41 +94,22 @@ class Lines:
         cursor: Cursor,
         drawn: int,
     ) -> None:
-        self._log, self._logs = found.log, found.logs
+        super().__init__(found.logs, task_id, number)
+        self._log = found.log
         self._pages = Pages(found.logs, task_id, number, what.wanted)
         self._frame, self._look = between, look
-        self._task_id, self._number = task_id, number
         self._cursor, self._drawn = cursor, drawn
-        self._stack = AsyncExitStack()
-        self._heard = asyncio.Event()
         self._before: Key | None = None
         self._state: tuple[Any, ...] = ()
         self._stated = self._due = self._paced = 0.0
         self._full = 0
         self._begun = self._resting = False
 
-    async def open(self) -> None:
-        """Begin to listen. Raises `LogsUnavailable`."""
-        self._heard = await self._stack.enter_async_context(self._logs.heard(self._task_id, self._number))
-
-    async def close(self) -> None:
-        """Listen no more."""
-        await self._stack.aclose()
-
-    def beat(self) -> bytes:
-        """Return what is sent when there was nothing for a while."""
-        return BEAT
-
-    async def next(self, seconds: float) -> bytes | None:
-        """Return new rows, empty when none came in `seconds`."""
-        try:
-            if not self._begun:
-                await self._begin()
-                return RETRY
-            return await self._new() if await self._time(seconds) else b""
-        except (LogsUnavailable, LogUnavailable):
-            await asyncio.sleep(min(seconds, LOOK))
-            return b""
+    async def _more(self, seconds: float) -> bytes:
+        if not self._begun:
+            await self._begin()
+            return RETRY
+        return await self._new() if await self._time(seconds) else b""
 
     async def _begin(self) -> None:
         """Find out which run the reader's last line was of."""
@@ -154,12 +131,7 @@ class Lines:
             return True
         left = self._due - monotonic()
         if left > 0 and not self._heard.is_set():
-            try:
-                async with asyncio.timeout(max(0.01, min(seconds, left))):
-                    await self._heard.wait()
-            except TimeoutError:
-                return monotonic() >= self._due
-            await asyncio.sleep(STORING)
+            return await self._hear(max(0.01, min(seconds, left))) or monotonic() >= self._due
         return True
 
     async def _new(self) -> bytes:

@@ -1,31 +1,24 @@
 """A subtask's lines as they are printed, until the subtask has ended and all was shown. Knows nothing of HTTP.
 
-A message that was heard is a hint to look at the store; what is sent is what is stored, so nothing is missed or doubled
-over a reconnect. Lines are stored before the result they belong to is committed.
+Lines are stored before the result they belong to is committed.
 """
 
-import asyncio
-from contextlib import AsyncExitStack
 from typing import Final
 
-from services.api.rest.live.frame import BEAT, RETRY, frame
+from services.api.rest.live.frame import RETRY, frame
 from services.api.rest.live.log_line import Cursor
 from services.api.rest.live.log_page import Page, Pages
-from shared.log.port import LogUnavailable
+from services.api.rest.live.log_source import LOOK, LogSource
 from shared.log.transact import TaskLog
-from shared.store.logs import LogStore, LogsUnavailable
+from shared.store.logs import LogStore
 from shared.task.state import Task
 from shared.task.words import SubtaskStatus
 
 SIZE: Final = 1000
-LOOK: Final = 1.0
-"""How often (s) the store and the task are looked at when nothing is heard."""
-STORING: Final = 0.02
-"""How long (s) after a message was heard it is stored, usually."""
 RESTING: Final = frozenset({SubtaskStatus.SUCCESSFUL, SubtaskStatus.FAILED})
 
 
-class Follow:
+class Follow(LogSource):
     """Server-sent events of one subtask's lines; `tail`: begin with so many of the last ones, else behind `after`."""
 
     def __init__(
@@ -39,36 +32,14 @@ class Follow:
         after: Cursor,
         tail: int | None,
     ) -> None:
-        self._logs, self._log, self._pages = logs, log, pages
-        self._task_id, self._number = task_id, number
+        super().__init__(logs, task_id, number)
+        self._log, self._pages = log, pages
         self._cursor, self._tail = after, tail
-        self._stack = AsyncExitStack()
-        self._heard = asyncio.Event()
         self._begun = self._over = False
 
-    async def open(self) -> None:
-        """Begin to listen. Raises `LogsUnavailable`."""
-        self._heard = await self._stack.enter_async_context(self._logs.heard(self._task_id, self._number))
-
-    async def close(self) -> None:
-        """Listen no more."""
-        await self._stack.aclose()
-
-    def beat(self) -> bytes:
-        """Return what is sent when there was nothing for a while."""
-        return BEAT
-
-    async def next(self, seconds: float) -> bytes | None:
-        """Return new lines, empty when none came in `seconds`, None when the subtask has ended."""
+    async def _more(self, seconds: float) -> bytes | None:
         if self._over:
             return None
-        try:
-            return await self._look(seconds)
-        except (LogsUnavailable, LogUnavailable):
-            await asyncio.sleep(min(seconds, LOOK))
-            return b""
-
-    async def _look(self, seconds: float) -> bytes:
         if not self._begun:
             page = await self._pages.before(None, self._tail) if self._tail is not None else None
             self._begun = True
@@ -83,20 +54,12 @@ class Follow:
         if ended := _ended(task, self._number):
             self._over = True
             return frame("end", {"status": ended, "cursor": str(self._cursor)}, str(self._cursor))
-        await self._wait(seconds)
+        await self._hear(min(seconds, LOOK))
         return b""
 
     def _shown(self, page: Page) -> bytes:
         self._cursor = page.cursor
         return frame("lines", page.shown(), str(self._cursor))
-
-    async def _wait(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(min(seconds, LOOK)):
-                await self._heard.wait()
-        except TimeoutError:
-            return
-        await asyncio.sleep(STORING)
 
 
 def _ended(task: Task | None, number: int) -> str | None:
