@@ -1,6 +1,8 @@
 """A browser that is signed in, and what every page is held to: no error, no blocked file, no other host."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,13 +17,20 @@ from tests.support import chromium
 from tests.support.up import Up
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
-    """The installation."""
-    with Up(tmp_path_factory.mktemp("site"), executors=2, OPSLEDGER_SSE_PER_PRINCIPAL="200") as up:
+@asynccontextmanager
+async def installed(folder: Path) -> AsyncIterator[Site]:
+    """An installation with two executors, and its administrator's REST client."""
+    with Up(folder, executors=2, OPSLEDGER_SSE_PER_PRINCIPAL="200") as up:
         auth = ("admin", up.password)
         async with httpx2.AsyncClient(base_url=up.url, auth=auth, timeout=20.0, trust_env=False) as rest:
             yield Site(up, rest)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
+    """The installation."""
+    async with installed(tmp_path_factory.mktemp("site")) as found:
+        yield found
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -90,6 +99,18 @@ class Watch:
         return [one for one in self.complaints if not any(part in one for part in self.expected)]
 
 
+@asynccontextmanager
+async def window(browser: Browser, url: str, watch: Watch, **more: Any) -> AsyncIterator[BrowserContext]:
+    """A browser window's cookies and settings, watched; what its pages complained of fails the test at its end."""
+    context = await browser.new_context(
+        base_url=url, viewport={"width": 1280, "height": 900}, reduced_motion="reduce", **more
+    )
+    context.on("page", watch.add)
+    yield context
+    await context.close()
+    assert watch.verdict() == []
+
+
 @pytest.fixture
 def watch(site: Site) -> Watch:
     """What the test's pages complain of; a test may say what it expects."""
@@ -99,13 +120,8 @@ def watch(site: Site) -> Watch:
 @pytest_asyncio.fixture(loop_scope="session")
 async def context(site: Site, browser: Browser, signed_in: StorageState, watch: Watch) -> AsyncIterator[BrowserContext]:
     """A browser window's cookies and settings, signed in as admin."""
-    found = await browser.new_context(
-        storage_state=signed_in, base_url=site.url, viewport={"width": 1280, "height": 900}, reduced_motion="reduce"
-    )
-    found.on("page", watch.add)
-    yield found
-    await found.close()
-    assert watch.verdict() == []
+    async with window(browser, site.url, watch, storage_state=signed_in) as found:
+        yield found
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -3,14 +3,15 @@
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
 from nats.aio.client import Client
-from playwright.async_api import Page, expect
+from playwright.async_api import Browser, Page, expect
 
 from shared.runtime.nats import connect, request
-from tests.browser.conftest import Watch
+from tests.browser.conftest import Watch, installed, sign_in, window
 from tests.browser.site import Site, shell
 from tests.support.eventually import eventually
 
@@ -25,11 +26,28 @@ async def nats(site: Site) -> AsyncIterator[Client]:
     await client.close()
 
 
-async def test_an_executor_is_drained(site: Site, page: Page) -> None:
+@pytest_asyncio.fixture(loop_scope="session")
+async def idle(tmp_path: Path) -> AsyncIterator[Site]:
+    """An installation where nothing runs but what the test makes."""
+    async with installed(tmp_path) as found:
+        yield found
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def page_of_idle(idle: Site, browser: Browser) -> AsyncIterator[Page]:
+    """A page of it, signed in as admin."""
+    async with window(browser, idle.url, Watch(urlsplit(idle.url).netloc)) as context:
+        page = await context.new_page()
+        await sign_in(page, idle.url, "admin", idle.up.password)
+        yield page
+
+
+async def test_an_executor_is_drained(idle: Site, page_of_idle: Page) -> None:
     """It takes no new work, what it runs goes on, it shows as drained at the end, and works again when told to.
 
     The page says so by itself: nothing is reloaded.
     """
+    site, page = idle, page_of_idle
     long = await site.create(shell("long", "sleep 600"), name="keeps one busy")
     await page.goto("/executors")
     row = page.get_by_role("row").filter(has_text="keeps one busy")

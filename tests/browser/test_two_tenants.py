@@ -8,7 +8,7 @@ from playwright.async_api import Browser, Page, expect
 
 from services.api.access import Role
 from tests.browser.addresses import of_task
-from tests.browser.conftest import Watch, sign_in
+from tests.browser.conftest import Watch, sign_in, window
 from tests.browser.site import Site, shell
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -18,21 +18,15 @@ PASSWORD = "correct horse battery staple"
 @pytest_asyncio.fixture(loop_scope="session")
 async def pages(site: Site, browser: Browser, watch: Watch) -> AsyncIterator[tuple[Page, Page]]:
     """A window of somebody of team ash, and one of somebody of team birch."""
-    found = []
-    for team in ("ash", "birch"):
-        name = f"of-{team}"
-        body = {"name": name, "password": PASSWORD, "role": Role.TASK_MANAGER.value, "teams": [team]}
-        answer = await site.rest.post("/api/v2/users", json=body)
-        assert answer.status_code in {201, 409}
-        context = await browser.new_context(base_url=site.url, reduced_motion="reduce")
-        context.on("page", watch.add)
-        page = await context.new_page()
-        await sign_in(page, site.url, name, PASSWORD)
-        found.append(page)
-    yield (found[0], found[1])
-    for page in found:
-        await page.context.close()
-    assert watch.verdict() == []
+    async with window(browser, site.url, watch) as one, window(browser, site.url, watch) as other:
+        found = (await one.new_page(), await other.new_page())
+        for page, team in zip(found, ("ash", "birch"), strict=True):
+            name = f"of-{team}"
+            body = {"name": name, "password": PASSWORD, "role": Role.TASK_MANAGER.value, "teams": [team]}
+            answer = await site.rest.post("/api/v2/users", json=body)
+            assert answer.status_code in {201, 409}
+            await sign_in(page, site.url, name, PASSWORD)
+        yield found
 
 
 async def test_each_team_sees_its_own_tasks(site: Site, pages: tuple[Page, Page], watch: Watch) -> None:
