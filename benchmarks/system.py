@@ -26,6 +26,11 @@ class Executor(ServerProcess):
         self.name = f"executor-{number}"
         self._data_dir = data_dir
 
+    def start(self) -> None:
+        """Start it and wait until it takes work."""
+        self.launch()
+        self.wait_ready()
+
     def launch(self) -> None:
         """Start it and do not wait."""
         self._launch([program(), "executor", "--data-dir", str(self._data_dir)], lambda: True)

@@ -41,12 +41,8 @@ def nats_server(tmp_path: Path) -> Iterator[NatsServer]:
     """An empty, running local NATS that this test may kill, pause and restart."""
     folder = tmp_path / "nats"
     folder.mkdir()
-    server = NatsServer(folder)
-    try:
-        server.start()
+    with NatsServer(folder) as server:
         yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture

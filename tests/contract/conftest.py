@@ -22,12 +22,8 @@ NewLog = Callable[..., Awaitable[TaskLog]]
 @pytest.fixture(scope="session")
 def log_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
     """One server for all contract tests: each keeps to a task of its own."""
-    server = NatsServer(tmp_path_factory.mktemp("log"))
-    try:
-        server.start()
+    with NatsServer(tmp_path_factory.mktemp("log")) as server:
         yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ from tests.support.process import ServerProcess, free_port
 USER = "tests"
 SETTINGS = """\
 max_payload: 262144
-jetstream {{ store_dir: {store}, sync_interval: always, max_file_store: {max_file_store} }}
+jetstream {{ store_dir: {store}, sync_interval: always, max_file_store: 8GB }}
 authorization {{ user: {user}, password: "{password}" }}
 """
 
@@ -48,7 +48,6 @@ class NatsServer(ServerProcess):
         folder: Path,
         *,
         name: str = "nats",
-        max_file_store: str = "2GB",
         password: str | None = None,
         extra: str = "",
     ) -> None:
@@ -57,7 +56,7 @@ class NatsServer(ServerProcess):
         self.port, self.monitor_port = free_port(), free_port()
         self.store_dir = folder / "store"
         self.password = password or secrets.token_hex(16)
-        self._max_file_store, self._extra = max_file_store, extra
+        self._extra = extra
 
     @property
     def url(self) -> str:
@@ -73,7 +72,6 @@ class NatsServer(ServerProcess):
         """Start it and wait until it listens; a member of a cluster may not be healthy before its peers run."""
         settings = SETTINGS.format(
             store=json.dumps(str(self.store_dir)),
-            max_file_store=self._max_file_store,
             user=USER,
             password=self.password,
         )
@@ -173,12 +171,8 @@ def shared(folder: Path) -> Iterator[str]:
         with _container(image) as url:
             yield url
     else:
-        server = NatsServer(folder)
-        server.start()
-        try:
+        with NatsServer(folder) as server:
             yield server.url
-        finally:
-            server.stop()
 
 
 @contextlib.contextmanager
@@ -186,7 +180,7 @@ def _container(image: str) -> Iterator[str]:
     # Not testcontainers' own NatsContainer: importing it warns of deprecation, which this project counts as an error.
     fetch(image)
     password = secrets.token_hex(16)
-    settings = SETTINGS.format(store='"/data"', max_file_store="2GB", user=USER, password=password)
+    settings = SETTINGS.format(store='"/data"', user=USER, password=password)
     container = (
         DockerContainer(image)
         .with_copy_into_container(settings.encode(), "/tests.conf")

@@ -14,8 +14,10 @@ import socket
 import subprocess
 import sys
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Self
 
 from tests.support.eventually import eventually_sync
 
@@ -61,8 +63,8 @@ def become(user: pwd.struct_passwd | None) -> list[str]:
     return [*changed, *(setpriv("--pdeathsig", "KILL") if main else [])]
 
 
-class ServerProcess:
-    """The process behind a server; subclasses say how it is started and when it is ready."""
+class ServerProcess(ABC):
+    """The process behind a server; subclasses say how it is started and when it is ready. A context runs it."""
 
     name = "server"
     stop_signal = signal.SIGTERM
@@ -87,6 +89,21 @@ class ServerProcess:
         if self._process is None or not self.alive:
             raise ServerFailed(f"{self.name} is not running")
         return self._process.pid
+
+    @abstractmethod
+    def start(self) -> None:
+        """Start it and wait until it is ready; ServerFailed otherwise."""
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def stop(self) -> None:
         """Ask it to end in good order, wait 10 s, then kill it; nothing when it has ended already."""

@@ -349,43 +349,32 @@ async def test_a_slow_reader_catches_up_from_the_log(api: ServedApi, monkeypatch
             await source.close()
 
 
-async def test_without_nats_streams_wait_and_go_on(tmp_path: Path) -> None:
+async def test_without_nats_streams_wait_and_go_on(tmp_path: Path, nats_server: NatsServer) -> None:
     """The server of the log is killed and comes back: the same connection shows what came after, nothing twice."""
-    folder = tmp_path / "nats"
-    folder.mkdir()
-    server = NatsServer(folder, max_file_store="8GB")
-    server.start()
-    try:
-        async with served(server.url, f"sqlite:///{tmp_path}/view.db") as api:
-            task = await api.create(plan("a", "b"))
-            async with (
-                events(api.admin, LIVE, task=task["id"], after=0) as one,
-                events(api.admin, LIVE, after=0) as every,
-            ):
-                assert (await one.next("commit")).data["seq"] == 1
-                assert (await every.next("commit")).data["seq"] == 1
-                server.kill9()
-                refused(await api.admin.get(LIVE), 503, 1006)
-                server.start()
+    async with served(nats_server.url, f"sqlite:///{tmp_path}/view.db") as api:
+        task = await api.create(plan("a", "b"))
+        async with (
+            events(api.admin, LIVE, task=task["id"], after=0) as one,
+            events(api.admin, LIVE, after=0) as every,
+        ):
+            assert (await one.next("commit")).data["seq"] == 1
+            assert (await every.next("commit")).data["seq"] == 1
+            nats_server.kill9()
+            refused(await api.admin.get(LIVE), 503, 1006)
+            nats_server.start()
 
-                async def claimed() -> int:
-                    answer = await api.admin.post(f"{INSTANCES}/{task['id']}/cancel", headers={"Idempotency-Key": "k"})
-                    return int(answer.headers["x-log-seq"]) if answer.status_code == 200 else 0
+            async def claimed() -> int:
+                answer = await api.admin.post(f"{INSTANCES}/{task['id']}/cancel", headers={"Idempotency-Key": "k"})
+                return int(answer.headers["x-log-seq"]) if answer.status_code == 200 else 0
 
-                seq = await eventually(claimed, timeout=20)
-                assert (await asyncio.wait_for(one.next("commit"), 10)).data["seq"] == seq
-                assert (await asyncio.wait_for(every.next("commit"), 10)).data["seq"] == seq
-    finally:
-        server.stop()
+            seq = await eventually(claimed, timeout=20)
+            assert (await asyncio.wait_for(one.next("commit"), 10)).data["seq"] == seq
+            assert (await asyncio.wait_for(every.next("commit"), 10)).data["seq"] == seq
 
 
-async def test_a_killed_process_costs_its_readers_nothing(tmp_path: Path) -> None:
+async def test_a_killed_process_costs_its_readers_nothing(tmp_path: Path, nats_server: NatsServer) -> None:
     """Kill -9 in the middle of a stream: the reader goes on at the other process, and has what the log has."""
-    folder = tmp_path / "nats"
-    folder.mkdir()
-    server = NatsServer(folder, max_file_store="8GB")
-    server.start()
-    one, two = Process(tmp_path, server.url), Process(tmp_path, server.url)
+    one, two = Process(tmp_path, nats_server.url), Process(tmp_path, nats_server.url)
     running = []
     try:
         assert (await one.run("init"))[0] == 0
@@ -412,4 +401,3 @@ async def test_a_killed_process_costs_its_readers_nothing(tmp_path: Path) -> Non
             if child.returncode is None:
                 child.kill()
             await child.communicate()
-        server.stop()

@@ -296,17 +296,10 @@ async def test_lines_that_cannot_be_read_are_named(api: ServedApi) -> None:
     assert "cannot be read" in await subtask.text()
 
 
-async def test_what_has_expired_is_said(tmp_path: Path) -> None:
+async def test_what_has_expired_is_said(tmp_path: Path, nats_server: NatsServer) -> None:
     """Once LOGS has dropped something, runs that began before what it still has say so."""
-    folder = tmp_path / "nats"
-    folder.mkdir()
-    server = NatsServer(folder, max_file_store="8GB")
-    server.start()
-    try:
-        async with served(server.url, f"sqlite:///{tmp_path}/view.db") as api:
-            await expire(api)
-    finally:
-        server.stop()
+    async with served(nats_server.url, f"sqlite:///{tmp_path}/view.db") as api:
+        await expire(api)
 
 
 async def expire(api: ServedApi) -> None:

@@ -8,7 +8,6 @@ import signal
 import stat
 import sys
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx2
@@ -62,16 +61,9 @@ class Process:
 
 
 @pytest.fixture
-async def installation(tmp_path: Path) -> AsyncIterator[tuple[Process, NatsServer]]:
+def installation(tmp_path: Path, nats_server: NatsServer) -> tuple[Process, NatsServer]:
     """A NATS server of its own and the command line for it."""
-    folder = tmp_path / "nats"
-    folder.mkdir()
-    server = NatsServer(folder, max_file_store="8GB")
-    server.start()
-    try:
-        yield Process(tmp_path, server.url), server
-    finally:
-        server.stop()
+    return Process(tmp_path, nats_server.url), nats_server
 
 
 def last_line(logged: str) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """Our own addresses of synchronisation tasks: lists and counts, statistics, requests over REST and over the bus."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -147,22 +148,16 @@ async def test_requests_come_in_over_the_bus(api: ServedApi) -> None:
     assert (forged["status"], "/params/of" in str(forged["error"])) == (422, True)
 
 
-async def test_a_standing_task_is_never_queued(tmp_path_factory: pytest.TempPathFactory) -> None:
+async def test_a_standing_task_is_never_queued(tmp_path: Path, nats_server: NatsServer) -> None:
     """Neither when it is created nor by the rescuer; a child that nobody planned is brought back."""
-    folder = tmp_path_factory.mktemp("rescue")
-    server = NatsServer(folder, max_file_store="8GB")
-    server.start()
-    try:
-        async with served(server.url, f"sqlite:///{folder}/view.db", rescue_after_seconds=0.6) as api:
-            sync = await task(api)
-            child = (await api.admin.post(f"{PATH}/{sync}/requests", json={"keys": ["a"]})).json()["data"]["id"]
-            wanted = {subjects.work("default", child, 0, 0, 0)}
-            await eventually(lambda: _queued(api, wanted))
-            await jetstream(api.nats, f"STREAM.PURGE.{subjects.WORK}")
-            await eventually(lambda: _queued(api, wanted), timeout=15)
-            assert "opsledger_rescued_items_total 1.0" in (await api.admin.get("/metrics")).text
-    finally:
-        server.stop()
+    async with served(nats_server.url, f"sqlite:///{tmp_path}/view.db", rescue_after_seconds=0.6) as api:
+        sync = await task(api)
+        child = (await api.admin.post(f"{PATH}/{sync}/requests", json={"keys": ["a"]})).json()["data"]["id"]
+        wanted = {subjects.work("default", child, 0, 0, 0)}
+        await eventually(lambda: _queued(api, wanted))
+        await jetstream(api.nats, f"STREAM.PURGE.{subjects.WORK}")
+        await eventually(lambda: _queued(api, wanted), timeout=15)
+        assert "opsledger_rescued_items_total 1.0" in (await api.admin.get("/metrics")).text
 
 
 async def _queued(api: ServedApi, wanted: set[str]) -> bool:

@@ -13,12 +13,8 @@ from tests.support.nats_server import NatsServer
 @pytest.fixture(scope="module")
 def module_nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
     """A NATS server for the tests of one module."""
-    server = NatsServer(tmp_path_factory.mktemp("bus-nats"), max_file_store="8GB")
-    try:
-        server.start()
+    with NatsServer(tmp_path_factory.mktemp("bus-nats")) as server:
         yield server
-    finally:
-        server.stop()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

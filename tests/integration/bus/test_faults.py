@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,29 +21,16 @@ from tests.support.nats_server import NatsServer
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[NatsServer]:
-    """A NATS server this test may kill."""
-    folder = tmp_path / "nats"
-    folder.mkdir()
-    found = NatsServer(folder, max_file_store="8GB")
-    try:
-        found.start()
-        yield found
-    finally:
-        found.stop()
-
-
-@pytest.fixture
-async def api(server: NatsServer, tmp_path: Path) -> AsyncIterator[ServedApi]:
+async def api(nats_server: NatsServer, tmp_path: Path) -> AsyncIterator[ServedApi]:
     """An API on it."""
-    async with serving(server, tmp_path, "view") as running:
+    async with serving(nats_server, tmp_path, "view") as running:
         yield running
 
 
-def serving(server: NatsServer, folder: Path, view: str) -> contextlib.AbstractAsyncContextManager[ServedApi]:
+def serving(nats_server: NatsServer, folder: Path, view: str) -> contextlib.AbstractAsyncContextManager[ServedApi]:
     """One more API on the same NATS, with a view of its own."""
     database = f"sqlite:///{folder}/{view}.db"
-    return served(server.url, database, rescue_after_seconds=60, ack_wait_seconds=2, secrets_key=SECRETS_KEY)
+    return served(nats_server.url, database, rescue_after_seconds=60, ack_wait_seconds=2, secrets_key=SECRETS_KEY)
 
 
 async def consumer(api: ServedApi) -> str | None:
@@ -83,22 +70,22 @@ async def test_a_stream_made_anew_gets_another_consumer(api: ServedApi) -> None:
     assert not api.stopped.is_set()
 
 
-async def test_a_killed_server_is_waited_for(api: ServedApi, server: NatsServer) -> None:
+async def test_a_killed_server_is_waited_for(api: ServedApi, nats_server: NatsServer) -> None:
     """New commands work without a restart."""
     sender = await producer(api)
-    server.kill9()
-    server.start()
+    nats_server.kill9()
+    nats_server.start()
     await works(api, sender, "after the kill")
 
 
 @pytest.mark.long
-async def test_a_server_away_for_twenty_seconds(api: ServedApi, server: NatsServer) -> None:
+async def test_a_server_away_for_twenty_seconds(api: ServedApi, nats_server: NatsServer) -> None:
     """The intake neither spins nor gives up."""
     sender = await producer(api)
-    server.kill9()
+    nats_server.kill9()
     before = asyncio.get_running_loop().time()
     await eventually(lambda: asyncio.get_running_loop().time() - before > 20, timeout=30, interval=0.5)
-    server.start()
+    nats_server.start()
     await works(api, sender, "after twenty seconds")
 
 
@@ -155,10 +142,10 @@ async def total(api: ServedApi) -> int:
     return int(listed.json()["data"]["page"]["totalElements"])
 
 
-async def test_two_processes_share_the_load(api: ServedApi, server: NatsServer, tmp_path: Path) -> None:
+async def test_two_processes_share_the_load(api: ServedApi, nats_server: NatsServer, tmp_path: Path) -> None:
     """Through one consumer; every command is answered and takes effect once, also when it is sent twice."""
     sender = await producer(api)
-    async with serving(server, tmp_path, "second") as second:
+    async with serving(nats_server, tmp_path, "second") as second:
         asks = [sender.ask("create", plan(name=f"n{place // 2}"), key=f"n{place // 2}") for place in range(400)]
         answers = await asyncio.gather(*asks)
         assert {answer["status"] for answer in answers} == {201}
@@ -172,12 +159,12 @@ async def test_two_processes_share_the_load(api: ServedApi, server: NatsServer, 
 @pytest.mark.parametrize(
     "place", ["api.create.before_commit", "api.create.after_commit", "api.bus.before_answer", "api.bus.before_ack"]
 )
-async def test_a_crash_leads_to_one_task_and_an_answer(server: NatsServer, tmp_path: Path, place: str) -> None:
+async def test_a_crash_leads_to_one_task_and_an_answer(nats_server: NatsServer, tmp_path: Path, place: str) -> None:
     """Killed between taking a command and acknowledging it, another process finishes it and says that it was there."""
-    installation = Process(tmp_path, server.url)
+    installation = Process(tmp_path, nats_server.url)
     settings = {"OPSLEDGER_ACK_WAIT_SECONDS": "2", "OPSLEDGER_SECRETS_KEY": SECRETS_KEY}
     assert (await installation.run("init", **settings))[0] == 0
-    nats = await connect(server.url, name="test")
+    nats = await connect(nats_server.url, name="test")
     doomed = await installation.start("serve", OPSLEDGER_FAILPOINT=place, **settings)
     try:
         await eventually(installation.ready, timeout=30, ignoring=(httpx2.HTTPError,))

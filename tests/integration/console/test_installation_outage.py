@@ -9,34 +9,27 @@ from tests.support.eventually import eventually
 from tests.support.nats_server import NatsServer
 
 
-async def test_without_nats_the_queue_says_what_follows(tmp_path: Path) -> None:
+async def test_without_nats_the_queue_says_what_follows(tmp_path: Path, nats_server: NatsServer) -> None:
     """At once, to who is signed in, without an error; executors cannot be known and say so."""
-    folder = tmp_path / "nats"
-    folder.mkdir()
-    server = NatsServer(folder, max_file_store="8GB")
-    server.start()
-    try:
-        async with served(server.url, f"sqlite:///{tmp_path}/view.db") as api, Person(api) as admin:
-            await api.create(plan(name="before"))
+    async with served(nats_server.url, f"sqlite:///{tmp_path}/view.db") as api, Person(api) as admin:
+        await api.create(plan(name="before"))
 
-            async def seen() -> bool:
-                return "before" in (await admin.get("/audit")).text
+        async def seen() -> bool:
+            return "before" in (await admin.get("/audit")).text
 
-            await eventually(seen, timeout=15)
-            server.kill9()
+        await eventually(seen, timeout=15)
+        nats_server.kill9()
 
-            async def said() -> str:
-                text = (await admin.get("/queue")).text
-                return text if "No command can be taken" in text else ""
+        async def said() -> str:
+            text = (await admin.get("/queue")).text
+            return text if "No command can be taken" in text else ""
 
-            text = await eventually(said, timeout=15)
-            began = time.monotonic()
-            again = await admin.get("/queue")
-            took = time.monotonic() - began
-            executors = await admin.get("/executors")
-            audit = await admin.get("/audit")
-    finally:
-        server.stop()
+        text = await eventually(said, timeout=15)
+        began = time.monotonic()
+        again = await admin.get("/queue")
+        took = time.monotonic() - began
+        executors = await admin.get("/executors")
+        audit = await admin.get("/audit")
 
     assert "Something that is needed does not answer" in text
     assert "The queue cannot be asked now." in text

@@ -3,7 +3,6 @@
 import gzip
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -15,24 +14,11 @@ from tests.integration.api.harness import plan, served
 from tests.support.nats_server import NatsServer
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[NatsServer]:
-    """A NATS server with room."""
-    folder = tmp_path / "nats"
-    folder.mkdir()
-    found = NatsServer(folder, max_file_store="8GB")
-    try:
-        found.start()
-        yield found
-    finally:
-        found.stop()
-
-
 @pytest.mark.long
 @pytest.mark.timeout(600)
-async def test_a_huge_log_is_read_from_its_end(server: NatsServer, tmp_path: Path) -> None:
+async def test_a_huge_log_is_read_from_its_end(nats_server: NatsServer, tmp_path: Path) -> None:
     """The page of its task within a second, in bounded memory and weight; so are earlier lines and a rare word."""
-    async with served(server.url, f"sqlite:///{tmp_path}/view.db") as api:
+    async with served(nats_server.url, f"sqlite:///{tmp_path}/view.db") as api:
         task = (await api.create(plan("a")))["id"]
         await api.claim(task, 1)
         text, batches = "x" * 180, 3300

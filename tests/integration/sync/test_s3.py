@@ -183,13 +183,10 @@ async def test_a_store_that_comes_back_is_waited_for(
 
     with pytest.raises(TransientFault):
         await _batch(run_operation, source.connection("from"), to, ["k"])
-    try:
-        server.start()
+    with server:
         bucket = server.bucket("late")
         await _batch(run_operation, source.connection("from"), to, ["k"])
         assert objects(bucket.all()) == {"k": b"1"}
-    finally:
-        server.stop()
 
 
 async def test_a_store_that_stalls_is_tried_again(
