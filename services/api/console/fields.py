@@ -1,8 +1,7 @@
 """From a JSON schema to the fields of a form: what can be drawn, and a JSON field for what cannot.
 
-Schemas come from whoever wrote a task type, so nothing of them is believed: references are followed within the schema
-alone and only so deep, and what is not understood becomes JSON, which the API checks as it checks everything. Draws
-nothing and reads no form.
+What is not understood of a schema becomes JSON, which the API checks as it checks everything. Draws nothing and reads
+no form.
 """
 
 import re
@@ -11,7 +10,9 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final
 
-Schema = Mapping[str, Any]
+from services.api.console import schemas
+from services.api.console.schemas import Schema
+
 DEEP: Final = 4
 """So many groups within each other are drawn; what lies deeper is JSON."""
 LONG: Final = 2_000
@@ -20,7 +21,6 @@ CODE: Final = 10_000
 """One that may be this long is a script."""
 UNITS: Final = {"seconds": "seconds", "percent": "percent", "ms": "ms", "bytes": "bytes", "minutes": "minutes"}
 _SHORT: Final = {"sql": "SQL", "id": "ID", "uid": "UID", "url": "URL", "cpu": "CPU", "ip": "IP", "json": "JSON"}
-_SCALARS: Final = frozenset({"string", "integer", "number", "boolean"})
 
 
 class Kind(StrEnum):
@@ -92,8 +92,8 @@ class Field:
 
 def fields_of(schema: Schema, leave_out: Sequence[str] = ()) -> tuple[Field, ...] | None:
     """Return the fields of an object's schema, or None when it has to be written as JSON as a whole."""
-    top = _plain(schema, schema)
-    if "properties" not in top or _mixed(top):
+    top = schemas.plain(schema, schema)
+    if "properties" not in top or schemas.mixed(top):
         return None
     return tuple(one for one in _properties(top, schema, 0) if one.name not in leave_out)
 
@@ -101,13 +101,13 @@ def fields_of(schema: Schema, leave_out: Sequence[str] = ()) -> tuple[Field, ...
 def _properties(schema: Schema, root: Schema, depth: int) -> Iterator[Field]:
     needed = schema.get("required")
     required = {one for one in needed if isinstance(one, str)} if isinstance(needed, list) else set()
-    for name, found in _mapping(schema.get("properties")).items():
+    for name, found in schemas.mapping(schema.get("properties")).items():
         yield _field(str(name), found, root, depth, required=name in required)
 
 
 def _field(name: str, found: Any, root: Schema, depth: int, *, required: bool) -> Field:
-    outer = _plain(found, root)
-    inner, nullable = _without_null(outer, root)
+    outer = schemas.plain(found, root)
+    inner, nullable = schemas.without_null(outer, root)
     text = outer.get("description") or inner.get("description") or ""
     drawn = Field(
         name=name,
@@ -117,7 +117,11 @@ def _field(name: str, found: Any, root: Schema, depth: int, *, required: bool) -
         required=required,
         nullable=nullable,
         default=outer.get("default", inner.get("default", ABSENT)),
-        schema={**inner, "$defs": _mapping(root.get("$defs")), "definitions": _mapping(root.get("definitions"))},
+        schema={
+            **inner,
+            "$defs": schemas.mapping(root.get("$defs")),
+            "definitions": schemas.mapping(root.get("definitions")),
+        },
     )
     return _shaped(drawn, inner, root, depth)
 
@@ -127,7 +131,7 @@ def _shaped(drawn: Field, schema: Schema, root: Schema, depth: int) -> Field:
     choices = schema.get("enum", [schema["const"]] if "const" in schema else None)
     if isinstance(choices, list) and choices:
         return replace(drawn, kind=Kind.CHOICE, choices=tuple(choices))
-    types = _scalar_types(schema, root)
+    types = schemas.scalar_types(schema, root)
     if types == {"boolean"}:
         plain = not drawn.nullable and (drawn.required or isinstance(drawn.default, bool))
         kind = Kind.CHECK if plain else Kind.CHOICE
@@ -135,7 +139,7 @@ def _shaped(drawn: Field, schema: Schema, root: Schema, depth: int) -> Field:
     if types:
         return _text(drawn, schema, types)
     match schema.get("type"):
-        case "object" if not _mixed(schema):
+        case "object" if not schemas.mixed(schema):
             return _object(drawn, schema, root, depth)
         case "array":
             return _list(drawn, schema, root, depth)
@@ -167,83 +171,26 @@ def _offer(drawn: Field, schema: Schema, types: frozenset[str]) -> Offer:
 
 
 def _object(drawn: Field, schema: Schema, root: Schema, depth: int) -> Field:
-    properties = _mapping(schema.get("properties"))
+    properties = schemas.mapping(schema.get("properties"))
     if properties and depth < DEEP:
         return replace(drawn, kind=Kind.GROUP, fields=tuple(_properties(schema, root, depth + 1)))
-    patterns = [*_mapping(schema.get("patternProperties")).values()]
+    patterns = [*schemas.mapping(schema.get("patternProperties")).values()]
     rest = schema.get("additionalProperties")
-    values = [_plain(one, root) for one in [*patterns, *([rest] if isinstance(rest, Mapping) else [])]]
-    types = [_scalar_types(one, root) for one in values]
+    values = [schemas.plain(one, root) for one in [*patterns, *([rest] if isinstance(rest, Mapping) else [])]]
+    types = [schemas.scalar_types(one, root) for one in values]
     if properties or not types or not all(types):
         return drawn
     return replace(drawn, kind=Kind.PAIRS, types=frozenset().union(*types))
 
 
 def _list(drawn: Field, schema: Schema, root: Schema, depth: int) -> Field:
-    items = _plain(schema.get("items"), root)
-    types = _scalar_types(items, root)
+    items = schemas.plain(schema.get("items"), root)
+    types = schemas.scalar_types(items, root)
     if types:
         return replace(drawn, kind=Kind.LINES, types=types)
-    if items.get("type") == "object" and "properties" in items and not _mixed(items) and depth < DEEP - 1:
+    if items.get("type") == "object" and "properties" in items and not schemas.mixed(items) and depth < DEEP - 1:
         return replace(drawn, kind=Kind.ROWS, fields=tuple(_properties(items, root, depth + 1)))
     return drawn
-
-
-def _scalar_types(schema: Schema, root: Schema) -> frozenset[str]:
-    """Return the scalar types that a schema takes, none when it takes anything else too."""
-    variants = schema.get("anyOf", schema.get("oneOf"))
-    if isinstance(variants, list) and variants:
-        found = [_scalar_types(_plain(one, root), root) for one in variants]
-        return frozenset().union(*found) if all(found) else frozenset()
-    kind = schema.get("type")
-    kinds = kind if isinstance(kind, list) else [kind]
-    scalars = [one for one in kinds if isinstance(one, str) and one in _SCALARS]
-    return frozenset(scalars) if len(scalars) == len(kinds) else frozenset()
-
-
-def _without_null(schema: Schema, root: Schema) -> tuple[Schema, bool]:
-    """Return the schema without null, and whether it took null."""
-    for word in ("anyOf", "oneOf"):
-        variants = schema.get(word)
-        if not isinstance(variants, list):
-            continue
-        found = [_plain(one, root) for one in variants]
-        kept = [one for one in found if one.get("type") != "null"]
-        if len(kept) == len(found):
-            continue
-        rest = {key: value for key, value in schema.items() if key not in {word, "default", "title", "description"}}
-        return ({**rest, **kept[0]}, True) if len(kept) == 1 else ({**schema, word: kept}, True)
-    kinds = schema.get("type")
-    if isinstance(kinds, list) and "null" in kinds:
-        kept_kinds = [one for one in kinds if one != "null"]
-        return {**schema, "type": kept_kinds[0] if len(kept_kinds) == 1 else kept_kinds}, True
-    return schema, False
-
-
-def _plain(found: Any, root: Schema) -> Schema:
-    """Return a schema with its reference followed; what is none of this schema's own says nothing."""
-    schema = _mapping(found)
-    for _ in range(DEEP):
-        reference = schema.get("$ref")
-        if reference is None and isinstance(schema.get("allOf"), list) and len(schema["allOf"]) == 1:
-            schema = {**_mapping(schema["allOf"][0]), **{key: schema[key] for key in schema if key != "allOf"}}
-            continue
-        if not isinstance(reference, str) or not reference.startswith("#/"):
-            return schema
-        target: Any = root
-        for part in reference[2:].split("/"):
-            target = _mapping(target).get(part.replace("~1", "/").replace("~0", "~"))
-        schema = {**_mapping(target), **{key: value for key, value in schema.items() if key != "$ref"}}
-    return {}
-
-
-def _mixed(schema: Schema) -> bool:
-    """Whether an object's schema says more than its properties do."""
-    return any(word in schema for word in ("anyOf", "oneOf", "allOf", "not", "if"))
-
-
-def _mapping(found: Any) -> Schema:
-    return found if isinstance(found, Mapping) else {}
 
 
 def label(name: str, title: Any = None) -> str:
