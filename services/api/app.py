@@ -1,4 +1,4 @@
-"""Composition root of the API: the only place that constructs. FastAPI's lifespan starts everything and ends it.
+"""Composition root of the API: with `parts`, the only place that constructs. FastAPI's lifespan starts and ends all.
 
 NATS and the log are needed to start (a bounded wait, then a clear error). Later outages are answered, not fatal: reads
 go on, commands say 503, `/health/ready` says which resource is away (P15). A log that has forgotten something, and a
@@ -6,10 +6,8 @@ background job that died, end the process.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from pathlib import Path
-from typing import Any
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
 from faststream.nats import NatsBroker
@@ -17,6 +15,7 @@ from faststream.nats.prometheus import NatsPrometheusMiddleware
 from nats.aio.client import Client
 from starlette.types import ASGIApp
 
+from services.api import parts
 from services.api.background import Background
 from services.api.bus import bulk, log_check, replicas
 from services.api.bus.desk import Desk
@@ -28,7 +27,6 @@ from services.api.bus.status import StatusEvents
 from services.api.catalog import Catalog
 from services.api.commands import Commands
 from services.api.connection import CannotStart, open_log, watch
-from services.api.connections import Connections
 from services.api.console import problem
 from services.api.console import routes as console
 from services.api.console.list_saved import SavedViews
@@ -37,11 +35,8 @@ from services.api.console.session import Sessions
 from services.api.creator import Creator
 from services.api.credentials import Credentials
 from services.api.fleet import Fleet
-from services.api.identity.jwks import Jwks, from_file, from_url
 from services.api.identity.limits import Pace
-from services.api.identity.oidc import OURS, Oidc, Provider
 from services.api.identity.replay import Replays
-from services.api.identity.secret_keys import HOW, SecretKeys
 from services.api.keys import Keys
 from services.api.numbers import Numbers
 from services.api.projection.audit_reads import AuditReads
@@ -51,38 +46,31 @@ from services.api.projection.projector import Projector
 from services.api.projection.reads import Reads
 from services.api.projection.selection import Selections
 from services.api.projection.sync_reads import SyncReads
-from services.api.rescuer import Rescuer, Stale
+from services.api.rescuer import Rescuer
 from services.api.rest import openapi, routes
 from services.api.rest.admission import Admission
 from services.api.rest.errors import HANDLERS
 from services.api.rest.gate import Gate
 from services.api.rest.live.live import Live
-from services.api.rest.ports import Api, Reach
-from services.api.secrets import Secrets
+from services.api.rest.ports import Api
 from services.api.settings import Settings
 from services.api.tokens import Tokens
 from services.api.users import Users
 from services.api.vitals import Progress, Vitals
 from shared.log.jetstream import JetStreamStorage
-from shared.log.port import NotStored
 from shared.log.transact import TaskLog
 from shared.messages import subjects
 from shared.queue.jetstream import JetStreamQueue
 from shared.runtime.logging import get
 from shared.runtime.nats import broker_options, check_version, without_login
-from shared.store import vault
 from shared.store.ids import TaskIds
 from shared.store.kv import Bucket
 from shared.store.logs import LogStore
 from shared.store.objects import Results
-from shared.store.secrets import ValueSecrets
 from shared.store.streams import figures
-from shared.store.vault import Vault
 
 PATIENCE = 5.0
 """How long (s) a command waits for the log before it says 503."""
-REACH_SECONDS = 5.0
-"""How long a read with `min_seq` waits for the view."""
 
 log = get(__name__)
 
@@ -134,8 +122,8 @@ class Running:
         queue = JetStreamQueue(client, replicas=settings.replicas, ack_wait=settings.ack_wait_seconds)
         catalog = Catalog(Bucket(client, subjects.CATALOG))
         access = Bucket(client, subjects.ACCESS)
-        secret_keys, secrets, connections = _confidential(client, self._vault())
-        credentials = Credentials(access, secret_keys, _oidc(settings))
+        secret_keys, secrets, connections = parts.confidential(client, settings)
+        credentials = Credentials(access, secret_keys, parts.oidc(settings))
         sessions = Sessions(access, credentials)
         for mirrored in (catalog, secret_keys, credentials, sessions):
             await mirrored.load()
@@ -150,7 +138,7 @@ class Running:
             queue,
             after=settings.rescue_after_seconds,
             position=lambda: projector.position.seq,
-            stale=_stale(reads),
+            stale=parts.stale(reads),
             pools=lambda: catalog.pools,
         )
         status = StatusEvents(client)
@@ -161,7 +149,7 @@ class Running:
         intake = Intake(client, desk, aside, ack_wait=settings.ack_wait_seconds)
         self.numbers.watch(intake.numbers)
         bulk.subscribe(self.broker, bulk.Performer(task_log, commands))
-        log_check.subscribe(self.broker, lambda: _known(storage, task_log, projector))
+        log_check.subscribe(self.broker, lambda: parts.known(storage, task_log, projector))
         replicas.subscribe(self.broker, vitals.replica)
         await self.broker.start()
 
@@ -217,7 +205,7 @@ class Running:
                 storage=lambda: figures(client),
             ),
             numbers=self.numbers,
-            reach=_reach(storage, task_log, projector),
+            reach=parts.reach(storage, task_log, projector),
             health=vitals.health,
         )
 
@@ -225,16 +213,6 @@ class Running:
         """End what never ends by itself: the server stops."""
         if self._live is not None:
             self._live.stopping()
-
-    def _vault(self) -> Vault | None:
-        settings = self._settings
-        try:
-            found = vault.find(settings.secrets_key, settings.secrets_key_file, settings.data_dir)
-        except vault.BadKey as error:
-            raise CannotStart(f"the key of secrets: {error}") from None
-        if found is None:
-            log.warning("no key pairs for tokens", why=HOW)
-        return found
 
     async def _connect(self) -> Client:
         where = ", ".join(without_login(server) for server in self._settings.nats_url.split(","))
@@ -271,52 +249,3 @@ def build(running: Running) -> ASGIApp:
     console.add(app)
     door = lambda: (app.state.api.admission, app.state.api.credentials)  # noqa: E731
     return Gate(app, door, running.numbers.count, problem.stranger, problem.refuse)
-
-
-def _confidential(client: Client, key: Vault | None) -> tuple[SecretKeys, Secrets, Connections]:
-    """Return what is sealed with the key of secrets, and the connections that name some of it."""
-    values = ValueSecrets(Bucket(client, subjects.VALUES), key)
-    connections = Connections(Bucket(client, subjects.CONNECTIONS), values)
-    return SecretKeys(Bucket(client, subjects.SECRETS), key), Secrets(values, connections), connections
-
-
-def _oidc(settings: Settings) -> Oidc | None:
-    """Return who verifies the identity provider's tokens, if there is one."""
-    if not settings.oidc_issuer or not settings.oidc_audience:
-        return None
-    url, file = settings.oidc_jwks_url, settings.oidc_jwks_file
-    provider = Provider(
-        issuer=settings.oidc_issuer,
-        audience=settings.oidc_audience,
-        name_claim=settings.oidc_name_claim,
-        role_claim=settings.oidc_role_claim,
-        roles=settings.oidc_roles or OURS,
-        teams_claim=settings.oidc_teams_claim,
-    )
-    return Oidc(provider, Jwks(from_url(url) if url else from_file(file or Path())))
-
-
-def _reach(storage: JetStreamStorage, task_log: TaskLog, projector: Projector) -> Reach:
-    """Return how reads with `min_seq` wait. A position nobody can have been given is not waited for."""
-
-    async def reach(seq: int) -> bool | None:
-        if projector.position.seq >= seq:
-            return True
-        if seq > task_log.highest:
-            with suppress(NotStored):
-                if seq > (await storage.tail())["last_seq"]:
-                    return None
-        return await projector.position.wait_for(seq, REACH_SECONDS)
-
-    return reach
-
-
-def _stale(reads: Reads) -> Callable[[int, int, int], Awaitable[list[Stale]]]:
-    async def stale(before: int, behind: int, limit: int) -> list[Stale]:
-        return [Stale(task_id, seq) for task_id, seq in await reads.stale(before, limit, after_seq=behind)]
-
-    return stale
-
-
-def _known(storage: JetStreamStorage, task_log: TaskLog, projector: Projector) -> dict[str, Any]:
-    return {"created": storage.created, "highest": max(task_log.highest, projector.position.seq)}

@@ -27,6 +27,7 @@ from services.executor.opening import Opening
 from services.executor.operations.contract import ExecutorPolicy
 from services.executor.owners import Owners
 from services.executor.settings import Settings
+from services.executor.state import described
 from services.executor.worker import Worker
 from services.executor.writer import Self, Writer
 from shared.log.jetstream import JetStreamStorage
@@ -156,7 +157,7 @@ class _Executor:
             pools=pools,
             slots=settings.concurrency,
             ack_wait=settings.ack_wait_seconds,
-            describe=self._describe,
+            describe=lambda: described(self._name, self._chains, self._worker, self._leases),
         )
         self._worker.on_free.append(self._freed)
         await self._announce()
@@ -205,27 +206,6 @@ class _Executor:
         """A slot is free: who drains this executor waits for the last one."""
         if self._worker.resting is not None and not self._leases.held:
             self._liveness.changed()
-
-    def _describe(self) -> dict[str, object]:
-        counters, resting = self._chains.counters, self._worker.resting
-        drained = {"drainedBy": resting.by, "drainingSince": resting.since.isoformat()} if resting is not None else {}
-        running = [
-            {"task": lease.delivery.item.task_id, "subtask": run.number, "fence": run.fence, "progress": run.progress}
-            for lease in self._leases.held
-            if (run := lease.running) is not None
-        ]
-        return {
-            "name": self._name,
-            "fences": self._leases.fences(),
-            "running": running,
-            "held": len(self._leases.held),
-            "draining": self._chains.draining,
-            **drained,
-            "attempts": counters.attempts,
-            "staleReports": counters.stale,
-            "takeovers": counters.takeovers,
-            "fenced": counters.fenced,
-        }
 
     @staticmethod
     def _poison(subject: str, body: bytes, why: str) -> None:
