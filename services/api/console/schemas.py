@@ -10,15 +10,22 @@ from typing import Any, Final
 Schema = Mapping[str, Any]
 STEPS: Final = 4
 """So many references that lead to one another are followed."""
+CHOICES: Final = 2
+"""So many choices within each other are looked into."""
 SCALARS: Final = frozenset({"string", "integer", "number", "boolean"})
 
 
-def scalar_types(schema: Schema, root: Schema) -> frozenset[str]:
+def scalar_types(schema: Schema, root: Schema, choices: int = CHOICES) -> frozenset[str]:
     """Return the scalar types that a schema takes, none when it takes anything else too."""
     variants = schema.get("anyOf", schema.get("oneOf"))
     if isinstance(variants, list) and variants:
-        found = [scalar_types(plain(one, root), root) for one in variants]
-        return frozenset().union(*found) if all(found) else frozenset()
+        found: frozenset[str] = frozenset()
+        for one in variants if choices else []:
+            types = scalar_types(plain(one, root), root, choices - 1)
+            if not types:
+                return frozenset()
+            found |= types
+        return found
     kind = schema.get("type")
     kinds = kind if isinstance(kind, list) else [kind]
     scalars = [one for one in kinds if isinstance(one, str) and one in SCALARS]

@@ -112,6 +112,15 @@ def test_what_is_no_plain_object_is_written_as_a_whole(schema: dict[str, Any]) -
     assert fields_of(schema) is None
 
 
+@pytest.mark.parametrize("word", ["anyOf", "oneOf"])
+def test_a_choice_of_itself_ends_as_json(word: str) -> None:
+    """Also when it is one of many, many times over."""
+    schema = {word: [{"type": "string"}, *[{"$ref": "#/properties/it"}] * 200]}
+    found = fields_of({"properties": {"it": schema}})
+    assert found is not None
+    assert found[0].kind is Kind.JSON
+
+
 def test_a_schema_within_itself_ends_as_json() -> None:
     """A tree of trees is drawn a few levels deep."""
     tree = {"type": "object", "properties": {"left": {"$ref": "#/$defs/tree"}, "value": {"type": "integer"}}}
