@@ -22,8 +22,10 @@ from typing import Self
 from tests.support.eventually import eventually_sync
 
 # Below the range that systems hand out for outgoing connections: a client that reconnects to a port whose server is
-# down could otherwise be given that very port and connect to itself.
-PORTS = (20_000, 32_000)
+# down could otherwise be given that very port and connect to itself. Below the one of `opsledger up`, too.
+PORTS = (10_000, 20_000)
+WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 _given: set[int] = set()
 
 
@@ -32,9 +34,13 @@ class ServerFailed(Exception):  # noqa: N818  (a fact about a server, named like
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on at this moment, and that this run has not been given yet."""
+    """A TCP port of 127.0.0.1 that nobody listens on at this moment, and that this run has not been given yet.
+
+    Each worker of a run has ports of its own: a server that is down for a while must find its port free.
+    """
     for _ in range(1_000):
-        port = random.SystemRandom().randint(*PORTS)  # not the seeded one: two runs side by side must differ
+        # Not the seeded chance: two runs side by side must differ.
+        port = random.SystemRandom().randrange(PORTS[0] + WORKER, PORTS[1], WORKERS)
         if port in _given:
             continue
         with socket.socket() as probe, contextlib.suppress(OSError):
