@@ -22,6 +22,7 @@ from services.api.bus.desk import Desk
 from services.api.bus.foresight import Foresight
 from services.api.bus.intake import Intake
 from services.api.bus.nudge import ExecutorNudges
+from services.api.bus.object_lists import ObjectLists
 from services.api.bus.set_aside import SetAside
 from services.api.bus.status import StatusEvents
 from services.api.catalog import Catalog
@@ -196,6 +197,7 @@ class Running:
             desk=desk,
             aside=aside,
             foresight=Foresight(client),
+            lists=ObjectLists(client),
             fleet=Fleet(
                 Bucket(client, subjects.EXECUTORS),
                 queue,

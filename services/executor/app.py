@@ -10,17 +10,18 @@ from tempfile import gettempdir
 from typing import Any
 
 from faststream import FastStream
-from faststream.nats import NatsBroker, NatsMessage
+from faststream.nats import NatsBroker
 from nats.aio.client import Client
 
-from services.executor import nudge
+from services.executor import answers, nudge
 from services.executor.asking import ask_through
 from services.executor.attempt import Tools
 from services.executor.catalog import Catalog, discover
 from services.executor.chain import Chains
 from services.executor.confidential import Confidential
 from services.executor.connection import Connection
-from services.executor.foresight import foreseen
+from services.executor.disclosed import Disclosed, Disclosing
+from services.executor.fault import TransientFault
 from services.executor.lease import Leases
 from services.executor.liveness import Liveness
 from services.executor.opening import Opening
@@ -59,13 +60,13 @@ async def run(settings: Settings) -> int:
     broker = NatsBroker(logger=None, **broker_options(settings.nats_url, name=f"opsledger executor {name}"))
     executor = _Executor(settings, confidential, broker, name, incarnation)
 
-    @broker.subscriber(subjects.nudge(incarnation), title="nudge", decoder=_as_it_came)
+    @broker.subscriber(subjects.nudge(incarnation), title="nudge", decoder=answers.as_it_came)
     async def nudged(body: bytes) -> None:
         """Look at a task now, take no new work, or take work again."""
         executor.nudged(body)
 
     for pool in sorted(settings.pools):
-        _answer_plans(broker, pool, executor)
+        answers.subscribe(broker, pool, lambda: executor.offers, executor.disclosed)
     app = FastStream(broker, logger=None)
     app.after_startup(executor.start)
     app.on_shutdown(executor.stop)
@@ -82,20 +83,6 @@ async def run(settings: Settings) -> int:
     return 0
 
 
-def _answer_plans(broker: NatsBroker, pool: str, executor: "_Executor") -> None:
-    """Let one executor of the pool answer what plan a task type would make."""
-
-    @broker.subscriber(subjects.foresee(pool), queue="executors", title=f"foresee.{pool}", decoder=_as_it_came)
-    async def foresee(body: bytes) -> bytes:
-        """Say what plan a task type would make of these parameters; nothing is stored."""
-        return await foreseen(body, executor.offers, pool)
-
-
-async def _as_it_came(message: NatsMessage) -> bytes:
-    """Bodies are read by our own hands: FastStream would make a dict of JSON, and refuse it as bytes, unheard (T26)."""
-    return message.body
-
-
 class _Executor:
     """Everything one executor process is made of."""
 
@@ -108,9 +95,16 @@ class _Executor:
         self._name = name
         self._incarnation = incarnation
         self._tasks: list[asyncio.Task[None]] = []
+        self._disclosing: Disclosing | None = None
         self.offers = Catalog()
         self.failed = asyncio.Event()
         self.problem: BaseException | None = None
+
+    def disclosed(self, team: str | None) -> Disclosed:
+        """Return where a connection is had as a task of this team would have it. Raises `TransientFault`."""
+        if self._disclosing is None:
+            raise TransientFault("The executor that was asked is starting. Try again.")
+        return self._disclosing.to_team(team, by=self._name)
 
     async def start(self) -> None:
         """Construct everything and begin to pull."""
@@ -139,8 +133,9 @@ class _Executor:
             cancel_grace=settings.cancel_grace_seconds,
         )
         ask = ask_through(lambda subject, body, seconds: request(client, subject, body, timeout=seconds))
-        told = self._confidential.disclosing(Bucket(client, subjects.VALUES), Bucket(client, subjects.CONNECTIONS))
-        tools = Tools(offers, policy, LogStore(client), Results(client), files, ask, told)
+        values, connections = Bucket(client, subjects.VALUES), Bucket(client, subjects.CONNECTIONS)
+        self._disclosing = self._confidential.disclosing(values, connections)
+        tools = Tools(offers, policy, LogStore(client), Results(client), files, ask, self._disclosing)
         me = Self(self._incarnation, self._name, pools, frozenset(offers.operations))
         owners = Owners(executors, catalog, ack_wait=settings.ack_wait_seconds)
         self._leases = Leases(task_log, ack_wait=settings.ack_wait_seconds, cancel_grace=settings.cancel_grace_seconds)

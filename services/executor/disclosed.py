@@ -66,8 +66,11 @@ class Disclosing:
 
     def to(self, task: Task, subtask: Subtask) -> Disclosed:
         """Return what an attempt at this subtask asks."""
-        by = f"task {task.id}/{subtask.number}"
-        return Disclosed(self._secrets, self._connections, self._everywhere, task.labels.get(TEAM), by)
+        return self.to_team(task.labels.get(TEAM), by=f"task {task.id}/{subtask.number}")
+
+    def to_team(self, team: str | None, *, by: str) -> Disclosed:
+        """Return what somebody asks who may have what tasks of this team may have; None: tasks without a team."""
+        return Disclosed(self._secrets, self._connections, self._everywhere, team, by)
 
 
 class MaskedResults:

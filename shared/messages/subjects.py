@@ -64,6 +64,11 @@ def foresee(pool: str) -> str:
     return f"foresee.{pool}"
 
 
+def object_lists(pool: str) -> str:
+    """Return the subject on which one executor of a pool is asked what object lists a synchronisation has written."""
+    return f"lists.{pool}"
+
+
 def command(word: str) -> str:
     """Return the subject on which producers send a command; `*` for all of them."""
     return f"commands.{word}"

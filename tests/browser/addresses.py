@@ -132,9 +132,7 @@ async def play(site: Site) -> Stage:
 
 async def others(site: Site, task_id: int) -> tuple[str, ...]:
     """Make what pages about the installation are about; return their addresses."""
-    sync = await site.make(
-        {"type": "object.sync", "name": "In step", "params": {"source": "sample-db", "destination": "sample-db"}}
-    )
+    sync, lists = await synchronized(site)
     executor = (await site.rest.get("/api/v2/executors")).json()["data"]["contents"][0]["incarnation"]
     client = await connect(site.up.nats_url, name="stage")
     await request(client, "commands.explode", b'{"of": "no use"}')
@@ -154,4 +152,23 @@ async def others(site: Site, task_id: int) -> tuple[str, ...]:
         f"/audit/verify?task={task_id}",
         f"/sync/{sync}",
         f"/sync/{sync}/request",
+        *lists,
     )
+
+
+async def synchronized(site: Site) -> tuple[int, list[str]]:
+    """Synchronize one object, and fail to with another; return the task, and pages of lists of both."""
+    folders = {name: site.up.data_dir.parent / f"stage-{name}" for name in ("from", "to")}
+    for name, folder in folders.items():
+        folder.mkdir()
+        defined = await site.rest.put(f"/api/v2/connections/stage-{name}", json={"url": f"file://{folder}"})
+        assert defined.status_code == 201, defined.text
+    (folders["from"] / "a.txt").write_text("a", encoding="utf-8")
+    params = {"source": "stage-from", "destination": "stage-to"}
+    sync = await site.make({"type": "object.sync", "name": "In step", "params": params})
+    keys = {"keys": ["a.txt", "gone.txt"]}
+    child = await site.make({"type": "object.sync.request", "parent": sync, "params": keys})
+    await site.ended(child, "FAILED")
+    listed = (await site.rest.get(f"/api/v2/sync-tasks/{sync}/lists/failed")).json()["data"]["contents"]
+    pages = [f"/sync/{sync}/lists/failed", f"/sync/{sync}/lists/failed/{listed[0]['name']}"]
+    return sync, [*pages, f"/sync/{sync}/lists/not_begun", f"/tasks/{child}?view=results"]

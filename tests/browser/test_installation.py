@@ -137,3 +137,11 @@ async def test_objects_are_synchronized_by_hand(site: Site, page: Page, tmp_path
     await expect(page.locator(".big")).to_have_text(["2", "1", "1", "0", "1 Byte"])
     await expect(page.locator(".chart rect")).to_have_count(2)
     await expect(page.locator("#rows tr")).to_contain_text("by hand: 2 objects")
+    await page.get_by_role("link", name=f"oms/sync_task/{sync}/failed_object_lists").click()
+    await page.get_by_role("region", name="Newest lists").locator("a.name").click()
+    await expect(page.locator("#rows tr")).to_have_count(1)
+    await expect(page.locator("#rows tr")).to_contain_text("gone.txt")
+    await expect(page.locator("#rows tr")).to_contain_text("there is no object of this name")
+    async with page.expect_download() as download:
+        await page.get_by_role("link", name="Download").click()
+    assert "gone.txt" in (await (await download.value).path()).read_text(encoding="utf-8")

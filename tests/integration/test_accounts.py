@@ -295,21 +295,22 @@ async def test_an_api_changes_no_stream(clients: dict[str, Client]) -> None:
     assert (await api(clients["admin"], "STREAM.INFO.TASKS"))["state"]["last_seq"] == 1
 
 
-async def test_an_api_asks_an_executor_for_a_plan(clients: dict[str, Client]) -> None:
+@pytest.mark.parametrize("subject", ["foresee.default", "lists.default"])
+async def test_an_api_asks_an_executor(clients: dict[str, Client], subject: str) -> None:
     """Across the accounts and back; who sends commands reaches no executor."""
 
     async def answer(message: Msg) -> None:
-        await message.respond(b"a plan")
+        await message.respond(b"an answer")
 
-    await clients["executor"].subscribe("foresee.default", queue="executors", cb=answer)
+    await clients["executor"].subscribe(subject, queue="executors", cb=answer)
     await clients["executor"].flush()
 
     async def asked() -> bytes:
-        return await request(clients["api"], "foresee.default", b"{}")
+        return await request(clients["api"], subject, b"{}")
 
-    assert await eventually(asked, ignoring=(Unreachable,), what="the accounts know it") == b"a plan"
+    assert await eventually(asked, ignoring=(Unreachable,), what="the accounts know it") == b"an answer"
     with pytest.raises((Unreachable, Unanswered)):
-        await request(clients["producer"], "foresee.default", b"{}", timeout=0.3)
+        await request(clients["producer"], subject, b"{}", timeout=0.3)
 
 
 @pytest.mark.timeout(180)

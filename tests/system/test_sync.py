@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.sync.stores import Folder, objects, rows
+from tests.integration.sync.stores import LISTS, Folder, objects, rows
 from tests.support.eventually import eventually_sync
 from tests.support.rest import Rest
 from tests.support.up import Up
@@ -55,6 +55,20 @@ class World:
             assert len(lines) == expected[name], name
             assert len(set(lines)) == len(lines), name
 
+    def tell(self, rest: Rest, task: int) -> None:
+        """Check that the API shows the lists that lie there, each to the byte."""
+        there = self.destination.all()
+        for name, directory in LISTED.items():
+            answer = rest.http.get(f"/api/v2/sync-tasks/{task}/lists/{name}").json()["data"]
+            folder = f"{LISTS}/{task}/{directory}"
+            assert (answer["destination"], answer["directory"], answer["totalExact"]) == ("to", folder, True)
+            assert {f"{folder}/{one['name']}" for one in answer["contents"]} == {
+                path for path in there if path.rpartition("/")[0] == folder
+            }
+            for one in answer["contents"]:
+                whole = rest.http.get(f"/api/v2/sync-tasks/{task}/lists/{name}/{one['name']}")
+                assert whole.content == there[f"{folder}/{one['name']}"]
+
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
@@ -88,6 +102,7 @@ def test_an_executor_that_dies_in_the_middle_costs_nothing(world: World) -> None
             size = sum(len(body) for key, body in world.source.all().items() if key != "k/0")
             counts = {"requested": 1_502, "synced": 1_499, "failed": 2, "ignored": 1, "bytes": size}
             world.agree(rest, standing, counts)
+            world.tell(rest, standing)
 
             world.source.put("gone", b"back")
             answer = rest.http.post(f"/api/v2/tasks/instances/{task}/retry", json={})

@@ -24,6 +24,7 @@ from services.api.bus.shapes import Answer, BulkAnswer, CommandBody, LogCheckAns
 from services.api.creation import CreateBody
 from shared.messages import headers, signing, subjects
 from shared.messages.foresee import Outlook, Wish
+from shared.messages.object_lists import ListAnswer, ListQuestion
 
 DESCRIPTION: Final = (
     "What programs say to opsledger and hear from it over NATS. Commands lie in the stream COMMANDS until they are "
@@ -76,6 +77,7 @@ def document() -> dict[str, Any]:
     replicas.subscribe(broker, dict)
     _bulk(broker)
     _foresee(broker)
+    _object_lists(broker)
     broker.publisher(
         subjects.result(0).replace("0", "{task}"),
         title="results",
@@ -138,6 +140,17 @@ def _foresee(broker: NatsBroker) -> None:
     async def foresee(body: Wish) -> None: ...
 
 
+def _object_lists(broker: NatsBroker) -> None:
+    @broker.subscriber(
+        subjects.object_lists("{pool}"),
+        queue="executors",
+        title="lists",
+        description="An API asks one executor of the pool what object lists a synchronisation has written, or what "
+        "stands in one.",
+    )
+    async def object_lists(body: ListQuestion) -> None: ...
+
+
 def _completed(found: dict[str, Any]) -> dict[str, Any]:
     """Add what FastStream does not know: headers, replies, parameters; take away what is not so here."""
     found["servers"] = {"nats": {"host": "nats:4222", "protocol": "nats", "description": "NATS 2.15 with JetStream."}}
@@ -185,12 +198,14 @@ _ANSWERS: Final[dict[str, type[BaseModel]]] = {
     f"{subjects.REPLICAS}.answer": Replica,
     f"{subjects.BULK_PERFORM}.answer": BulkAnswer,
     "foresee.answer": Outlook,
+    "lists.answer": ListAnswer,
 }
 _PARAMETERS: Final = {
     "results.{task}": {"task": {"description": "Id of the task, 0 when the decision is about none."}},
     "events.{type}": {"type": {"description": "Type of the event, such as task.finished."}},
     "nudge.{incarnation}": {"incarnation": {"description": "Which executor process."}},
     "foresee.{pool}": {"pool": {"description": "The pool that the task type is offered in."}},
+    "lists.{pool}": {"pool": {"description": "The pool of the synchronisation task."}},
 }
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from services.api.console.object_lists_read import address_of
 from services.api.results import Carried
 
 MOCK: Final = "mock"
@@ -46,8 +47,11 @@ def check_rows(carried: Carried) -> list[Row]:
     ]
 
 
-def sync_row(about: Row, carried: Carried) -> Row:
-    """Return what one subtask adds to the counts, its lists in the destination, and causes and samples of failures."""
+def sync_row(about: Row, carried: Carried, parent: int | None = None) -> Row:
+    """Return what one subtask adds to the counts, its lists in the destination, and causes and samples of failures.
+
+    `parent`: the standing task; paths below its directory lead to pages.
+    """
     value = carried.value
     counts = _mapping(value.get("sync"))
     lists = value.get("lists")
@@ -56,7 +60,7 @@ def sync_row(about: Row, carried: Carried) -> Row:
         **about,
         "counts": {name: number(counts.get(name)) for name in COUNTS},
         "unsettled": number(value.get("unsettled")),
-        "lists": [str(one) for one in named[:NOTES]],
+        "lists": [(str(one), address_of(str(one), parent)) for one in named[:NOTES]],
         "causes": ", ".join(f"{cause} {count}" for cause, count in _mapping(value.get("causes")).items()),
         "sample": [
             {"key": str(one.get("key", "")), "cause": str(one.get("cause", ""))}

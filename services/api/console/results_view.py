@@ -9,6 +9,7 @@ from typing import Any, Final
 from services.api import synchronisation as sync
 from services.api.console.json_shown import fields
 from services.api.console.list_answers import answers
+from services.api.console.object_lists_read import WORDS, place
 from services.api.console.results_kinds import MOCK, MOCK_CHECK, check_rows, mock_row, sync_row, sync_sum
 from services.api.console.results_rows_view import failures, sets, table
 from services.api.console.shown import badge_of
@@ -18,6 +19,7 @@ from services.api.rest.ports import api
 from services.api.rest.results_find import Told, id_of, told
 from services.api.rest.tasks import INSTANCES
 from services.api.results import SQL, SYNC, Carried
+from shared.messages.object_lists import folder_of
 from shared.task.state import Task
 
 ENTRIES: Final = 200
@@ -55,7 +57,7 @@ async def results(found: Shown) -> dict[str, Any]:
             case kind if kind == MOCK_CHECK:
                 checks += check_rows(one.carried)
             case kind if kind == SYNC:
-                synced.append(sync_row(about, one.carried))
+                synced.append(sync_row(about, one.carried, task.parent))
             case _:
                 rows, left = fields(one.carried.summary())
                 others.append({**about, "rows": rows, "left": left, "kind": one.carried.kind})
@@ -125,7 +127,7 @@ async def _months(found: Shown) -> dict[str, Any]:
         "earlier": found.address(month=f"{earlier:%Y-%m}") if earlier >= sync.month_of(task.created_at)[0] else None,
         "later": found.address(month=f"{before:%Y-%m}") if before <= found.now else None,
         "children": f"/tasks?q=parent%3A{task.id}",
-        "folder": f"oms/sync_task/{task.id}",
+        "lists": [(word, place(task.id, which), folder_of(task.id, which)) for which, word in WORDS.items()],
         "destination": str(task.params.get("destination", "")),
     }
 

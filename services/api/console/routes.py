@@ -24,6 +24,7 @@ from services.api.console import (
     live_list,
     live_log,
     live_task,
+    object_lists,
     params_view,
     people,
     queue,
@@ -66,6 +67,7 @@ PARTS = (
     connections,
     secrets,
     sync_list,
+    object_lists,
     live_installation,
 )
 """What adds pages: each has `ROUTES`, rows of method, path and endpoint."""

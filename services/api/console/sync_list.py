@@ -19,6 +19,7 @@ from services.api.console.badge import Badge, of_task
 from services.api.console.chart import chart
 from services.api.console.http import address, form, page, see
 from services.api.console.list_row import row
+from services.api.console.object_lists_read import SAID, place
 from services.api.console.shown import badge_of_task
 from services.api.invalid import Invalid
 from services.api.projection.reads import Filter
@@ -30,6 +31,7 @@ from services.api.rest.policy import needs, principal
 from services.api.rest.ports import api
 from services.api.rest.shapes_sync import RequestBody
 from services.api.rest.tasks import reach_list
+from shared.messages.object_lists import Which, folder_of
 from shared.runtime.clock import now
 from shared.task.allowed import allowed_on_task
 from shared.task.refusals import Refusal
@@ -41,13 +43,8 @@ CHILDREN: Final = 10
 SPANS: Final = {"24h": ("24 hours", 24), "7d": ("7 days", 7 * 24), "30d": ("30 days", 30 * 24)}
 TONES: Final = {"synced": "good", "ignored": "idle", "failed": "bad"}
 KINDS: Final = {"SUCCESS": "synced", "SKIP": "ignored", "FAILURE": "failed"}
-LISTS: Final = (
-    ("object_lists", "asked for", "requested"),
-    ("success_object_lists", "synced", "synced"),
-    ("skip_object_lists", "ignored: already there, or newer", "ignored"),
-    ("failed_object_lists", "failed, with the cause", "failed"),
-)
-"""Directories of the destination, what is listed there, and the count whose lines they are."""
+LISTS: Final[tuple[Which, ...]] = ("requested", "synced", "ignored", "failed")
+"""Kinds of object lists, each with a count of its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +110,7 @@ async def sync_task(request: Request) -> Response:
         spans=[(word, address(request, span=name), name == span) for name, (word, _) in SPANS.items()],
         children=[row(one, at) for one in children.contents],
         more=children.total - len(children.contents),
-        lists=[(f"oms/sync_task/{task.id}/{name}", what, getattr(totals, word)) for name, what, word in LISTS],
+        lists=[(folder_of(task.id, kind), place(task.id, kind), SAID[kind], getattr(totals, kind)) for kind in LISTS],
         acts=[(word, f"/tasks/{task.id}/{name}") for name, word in _ACTS if name in lawful and _may(request, name)],
         asks="cancel" in lawful and _may(request, "create"),
         **_months(request, since, before),

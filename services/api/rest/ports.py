@@ -8,6 +8,7 @@ from starlette.requests import Request
 
 from services.api.bus.desk import Desk
 from services.api.bus.foresight import Foresight
+from services.api.bus.object_lists import ObjectLists
 from services.api.bus.set_aside import SetAside
 from services.api.catalog import Catalog
 from services.api.commands import Commands
@@ -85,6 +86,8 @@ class Api:
     aside: SetAside
     foresight: Foresight
     """Asks executors what plan a task would have."""
+    lists: ObjectLists
+    """Asks executors what object lists synchronisations have written."""
     fleet: Fleet
     """Executors, and how deep the queue of each pool is."""
     numbers: Numbers

@@ -38,6 +38,7 @@ from services.api.rest import (
     shapes_bulk,
     shapes_targets,
     sync,
+    sync_lists,
     tasks,
     tokens,
 )
@@ -247,6 +248,12 @@ def _sync(app: FastAPI) -> None:
         app, "POST", f"{one}/requests", sync.sync_request, schemas.TaskDetails, 400, 404, 409, 413, 415, 422, 503,
         status=201, parameters=[openapi.TASK, openapi.KEY, openapi.DRY_RUN], body=openapi.strict(syncs.RequestBody),
         also={200: {"model": schemas.Answer[schemas.Preview], "description": "A dry run's answer."}},
+    )  # fmt: skip
+    lists = f"{one}/lists/{{which}}"
+    _add(app, "GET", lists, sync_lists.sync_lists, syncs.ObjectListsShape, 400, 404, 503, parameters=syncs.LISTS)
+    _raw(
+        app, "GET", f"{lists}/{{name}}", sync_lists.sync_list, sync_lists.TEXT, 404, 503,
+        parameters=syncs.LIST_FILE, description="A list as it lies in the destination, see docs/tasks/object.sync.md.",
     )  # fmt: skip
 
 

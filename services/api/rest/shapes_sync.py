@@ -1,13 +1,14 @@
 """The shapes of synchronisation tasks: what is sent, what is answered, and the parameters that routes read by hand."""
 
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from services.api.projection.sync_counts import KINDS
 from services.api.rest import openapi
 from services.api.rest.schemas import Shape, State, Status
+from shared.messages.object_lists import NAME, Which
 
 MAX_KEYS: Final = 10_000
 ObjectKey = Annotated[str, StringConstraints(min_length=1, max_length=16_384)]
@@ -79,6 +80,25 @@ class SyncStatistics(Shape):
     series: dict[str, list[SyncPoint]]
 
 
+class ObjectListShape(Shape):
+    """One list: `size` in bytes, `time` when it was written."""
+
+    name: str
+    size: int
+    time: datetime
+
+
+class ObjectListsShape(Shape):
+    """The newest lists of a directory of the destination; `totalExact` is false when there are more than `total`."""
+
+    id: int
+    destination: str
+    directory: str
+    contents: list[ObjectListShape]
+    total: int
+    total_exact: bool
+
+
 MONTH: Final = {
     "name": "month",
     "in": "query",
@@ -105,3 +125,26 @@ STATISTICS: Final = [
 ]
 LIST: Final = [*openapi.PAGING, MONTH, openapi.MIN_SEQ]
 ONE: Final = [openapi.TASK, MONTH, openapi.MIN_SEQ]
+_WHICH: Final = {
+    "name": "which",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string", "enum": list(get_args(Which))},
+    "description": "What is listed.",
+}
+LISTS: Final = [
+    openapi.TASK,
+    _WHICH,
+    {
+        "name": "child",
+        "in": "query",
+        "required": False,
+        "schema": {"type": "integer", "format": "int64", "minimum": 1},
+        "description": "The lists of this child task alone.",
+    },
+]
+LIST_FILE: Final = [
+    openapi.TASK,
+    _WHICH,
+    {"name": "name", "in": "path", "required": True, "schema": {"type": "string", "pattern": NAME}},
+]

@@ -11,11 +11,11 @@ from pydantic import StringConstraints
 
 from services.executor.operations.contract import Context, Operation, Params
 from services.executor.sync.journal import pack
-from services.executor.sync.keys import RESERVED
 from services.executor.sync.params import Rules, below
 from services.executor.sync.store import open_store
 from services.executor.sync.survey import seen
 from services.executor.sync.trouble import Troubled, explained
+from shared.messages.object_lists import RESERVED
 
 BATCH: Final = 500
 

@@ -22,6 +22,7 @@ from services.executor.sync.decide import Entry, decide, ignored
 from services.executor.sync.journal import load, save
 from services.executor.sync.sides import Sides
 from services.executor.sync.survey import Seen, survey
+from shared.messages.object_lists import Which
 from shared.runtime.clock import now
 from shared.runtime.failpoint import hit
 
@@ -157,7 +158,7 @@ def entries_of(kept: Any) -> dict[str, Entry]:
 
 async def tell(sides: Sides, done: Done, *, requests: bool = False, failures: bool = False) -> dict[str, str]:
     """Write the lists of the synced and the ignored, and those asked for. Returns where they are; raises a fault."""
-    wanted: list[tuple[lists.Which, list[str]]] = [("synced", done.lines("synced")), ("ignored", done.lines("ignored"))]
+    wanted: list[tuple[Which, list[str]]] = [("synced", done.lines("synced")), ("ignored", done.lines("ignored"))]
     if failures:
         failed = done.of("failed")
         wanted += [("failed", _failures(failed, whole=False)), ("not_begun", _failures(failed, whole=True))]

@@ -10,9 +10,8 @@ from typing import Final
 
 from services.executor.sync.store import Store
 from services.executor.sync.trouble import Trouble
+from shared.messages.object_lists import RESERVED
 
-RESERVED: Final = "oms/sync_task/"
-"""Where the object lists of synchronisation tasks lie."""
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _STAGED: Final = re.compile(r"#\d+$")
 _BYTES: Final = {"s3": 1024, "gs": 1024, "az": 1024, "file": 4000, "memory": 8192}

@@ -8,24 +8,16 @@ characters and line separators `\u....`. Refuses to know what was decided and wh
 import asyncio
 import re
 from collections.abc import Iterable
-from typing import Final, Literal
+from typing import Final
 from urllib.parse import quote
 
 from services.executor.fault import PermanentFault, TransientFault
-from services.executor.sync.keys import RESERVED
 from services.executor.sync.leftovers import remove_list
 from services.executor.sync.store import Store
 from services.executor.sync.trouble import explained
+from shared.messages.object_lists import Which, folder_of
 from shared.runtime.failpoint import hit
 
-Which = Literal["requested", "synced", "ignored", "failed", "not_begun"]
-FOLDERS: Final[dict[Which, str]] = {
-    "requested": "object_lists",
-    "synced": "success_object_lists",
-    "ignored": "skip_object_lists",
-    "failed": "failed_object_lists",
-    "not_begun": "failed_object_lists/creation_failures",
-}
 TRIES: Final = 3
 PUT_SECONDS: Final = 60.0
 _SPECIAL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\\\u2028\u2029\ud800-\udfff]")
@@ -55,7 +47,7 @@ def failure_line(cause: str, at: str, name: str, code: str) -> str:
 def path_of(task: int, which: Which, stem: str) -> str:
     """Return where a list lies below the destination's root."""
     ending = "failed_list.txt" if which == "not_begun" else "txt"
-    return f"{RESERVED}{task}/{FOLDERS[which]}/{stem}.{ending}"
+    return f"{folder_of(task, which)}/{stem}.{ending}"
 
 
 async def write(store: Store, task: int, stem: str, lists: Iterable[tuple[Which, list[str]]]) -> dict[Which, str]:

@@ -23,11 +23,15 @@ def test_a_table_of_made_up_rows_is_a_row_of_the_report() -> None:
 
 
 def test_counts_of_a_synchronisation_add_up() -> None:
-    """Each subtask says what it added; lists may be a list or named."""
+    """Each subtask says what it added; lists may be a list or named, and those of the standing task have a page."""
     first = sync_row({}, Carried("sync", {"sync": {"requested": 3, "synced": 2}, "lists": {"success": "a.txt"}}))
     second = sync_row({}, Carried("sync", {"sync": {"failed": 1}, "causes": {"NoSuchKey": 1}, "lists": ["b.txt"]}))
     assert sync_sum([first, second]) == {"requested": 3, "synced": 2, "failed": 1, "ignored": 0, "bytes": 0}
-    assert (first["lists"], second["lists"], second["causes"]) == (["a.txt"], ["b.txt"], "NoSuchKey 1")
+    assert (first["lists"], second["lists"]) == ([("a.txt", None)], [("b.txt", None)])
+    assert second["causes"] == "NoSuchKey 1"
+    path = "oms/sync_task/1/failed_object_lists/2-2-1-00001.txt"
+    ours = sync_row({}, Carried("sync", {"lists": [path]}), 1)
+    assert ours["lists"] == [(path, "/sync/1/lists/failed/2-2-1-00001.txt")]
 
 
 @pytest.mark.parametrize(
