@@ -6,7 +6,6 @@ Plays the executor where a test needs one: claims, reports and lines come from h
 import asyncio
 import contextlib
 import json
-import socket
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any, Self
@@ -105,8 +104,6 @@ class ServedApi:
         return self
 
     async def _start(self) -> None:
-        # Ours from here on: uvicorn would end the whole test run if somebody else had taken the port meanwhile.
-        listening = self._stack.enter_context(socket.create_server(("127.0.0.1", self.settings.port)))
         self.nats: Client = await connect(self.settings.nats_url, name="test")
         self._stack.push_async_callback(self.nats.close)
         await provision.run(self.settings, self.nats, cards=cards)
@@ -127,7 +124,7 @@ class ServedApi:
             self.running.stopping,
         )
         server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]  # pytest keeps its own
-        serving = asyncio.create_task(server.serve(sockets=[listening]))
+        serving = asyncio.create_task(server.serve())
         self._stack.push_async_callback(_stopped, server, serving)
         while not server.started:
             assert not serving.done(), self.running.problem
