@@ -1,22 +1,18 @@
 """Object lists of a synchronisation over REST and on the console; an executor's own code reads the destination."""
 
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx2
 import pytest
-from nats.aio.msg import Msg
 
 from services.api.access import Role
-from services.executor.sync.telling import lists_told
 from shared.messages.object_lists import PIECE
 from tests.compat.huawei import offer
 from tests.integration.api.harness import ServedApi, plan, refused
 from tests.integration.console.signed import Person, with_user
 from tests.integration.sync.stores import LISTS, Folder
-from tests.integration.sync.test_telling import Known
+from tests.integration.sync.told import Known, telling
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 FAILED = "there is <b>nothing</b>\t2026-11-21T09:20:31Z\tgone%3F\tgone?\tNoSuchKey\n"
@@ -34,28 +30,6 @@ async def standing(api: ServedApi, team: str | None = None) -> int:
     return int(answer.json()["data"]["id"])
 
 
-@asynccontextmanager
-async def executor(api: ServedApi, destination: Folder, most: int = 1_000_000) -> AsyncIterator[None]:
-    """One that answers so many questions about lists, and no more."""
-    known = Known(destination.connection("to"))
-    left = most
-
-    async def answer(message: Msg) -> None:
-        nonlocal left
-        left -= 1
-        if left >= 0:
-            await message.respond(await lists_told(message.data, known))
-        else:
-            await message.respond(b"{}\n broken")
-
-    served = await api.nats.subscribe("lists.default", queue="executors", cb=answer)
-    await api.nats.flush()
-    try:
-        yield
-    finally:
-        await served.unsubscribe()
-
-
 @pytest.fixture
 def destination(tmp_path: Path) -> Folder:
     """An empty folder."""
@@ -71,7 +45,7 @@ async def test_lists_are_shown_and_sent(api: ServedApi, destination: Folder) -> 
     assert len(whole) > 2 * PIECE
     destination.put(f"{folder}/9-2-1-00001.txt", whole, age=30)
     path = f"/api/v2/sync-tasks/{task}/lists/failed"
-    async with executor(api, destination), Person(api) as admin:
+    async with telling(api.nats, Known(destination.connection("to"))), Person(api) as admin:
         found = (await api.admin.get(path)).json()["data"]
         assert (found["directory"], found["total"], found["totalExact"]) == (folder, 2, True)
         assert [one["name"] for one in found["contents"]] == ["9-2-1-00001.txt", "8-2-1-00001.txt"]
@@ -113,7 +87,7 @@ async def test_what_cannot_be_read_is_said(api: ServedApi, destination: Folder, 
         page = await admin.get(f"/sync/{task}/lists/failed")
         assert (page.status_code, error["message"] in page.text) == (503, True)
 
-        async with executor(api, destination):
+        async with telling(api.nats, Known(destination.connection("to"))):
             refused(await api.admin.get(f"{path}/all"), 404, 4001)
             refused(await api.admin.get(f"{path}/failed", params={"child": "x"}), 400, 1001)
             missing = refused(await api.admin.get(f"{path}/failed/8-2-1.txt"), 404, 4001)
@@ -121,7 +95,7 @@ async def test_what_cannot_be_read_is_said(api: ServedApi, destination: Folder, 
             for name in ("..", "secret.txt", "8-2-1.txt%0a", "..%2f8-2-1.txt"):
                 assert (await api.admin.get(f"{path}/failed/{name}")).status_code == 404
             assert (await admin.get(f"/sync/{task}/lists/failed/8-2-1.txt")).status_code == 404
-        async with executor(api, Folder(tmp_path / "nowhere")):
+        async with telling(api.nats, Known(Folder(tmp_path / "nowhere").connection("to"))):
             error = refused(await api.admin.get(f"{path}/failed"), 503, 1006)
             assert "there is no such folder on the executor" in error["message"]
 
@@ -133,7 +107,7 @@ async def test_half_a_list_never_looks_whole(api: ServedApi, destination: Folder
     """When the destination goes away in the middle, the connection breaks."""
     task = await standing(api)
     destination.put(f"{LISTS}/{task}/object_lists/8-2-1.txt", b"x\n" * PIECE)
-    async with executor(api, destination, most=1):
+    async with telling(api.nats, Known(destination.connection("to")), most=1):
         with pytest.raises(httpx2.HTTPError):
             await api.admin.get(f"/api/v2/sync-tasks/{task}/lists/requested/8-2-1.txt")
 
@@ -142,7 +116,10 @@ async def test_lists_of_other_teams_do_not_exist(api: ServedApi, destination: Fo
     """Neither over REST nor on the console; who reads may read them, whatever may be changed."""
     task = await standing(api, team="red")
     destination.put(f"{LISTS}/{task}/object_lists/8-2-1.txt", b"x\n")
-    async with executor(api, destination), await with_user(api, "of-blue", Role.TASK_VIEWER, ["blue"]) as blue:
+    async with (
+        telling(api.nats, Known(destination.connection("to"))),
+        await with_user(api, "of-blue", Role.TASK_VIEWER, ["blue"]) as blue,
+    ):
         for path in (f"/sync/{task}/lists/requested", f"/sync/{task}/lists/requested/8-2-1.txt"):
             assert (await blue.get(path)).status_code == 404
             assert (await blue.get(f"/api/v2{path.replace('/sync', '/sync-tasks', 1)}")).status_code == 404

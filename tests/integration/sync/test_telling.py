@@ -7,29 +7,13 @@ from typing import Any
 import pytest
 
 from opsledger.testing import RunOperation
-from services.executor.operations.contract import Connection, PermanentFault
+from services.executor.operations.contract import Connection
 from services.executor.operations.object_sync_batch import ObjectSyncBatch
 from services.executor.sync.telling import SHOWN, lists_told
 from shared.messages.object_lists import PIECE, ListAnswer
 from tests.integration.sync.stores import LISTS, OF, Folder, rows
+from tests.integration.sync.told import Known
 from tests.support.s3 import Bucket, S3Server
-
-
-class Known:
-    """Connections of tasks without a team."""
-
-    def __init__(self, *known: Connection) -> None:
-        self._known = {one.name: one for one in known}
-
-    def __call__(self, team: str | None) -> "Known":
-        """Return them for a team."""
-        return self if team is None else Known()
-
-    async def connection(self, name: str) -> Connection:
-        """Return the one of this name."""
-        if name not in self._known:
-            raise PermanentFault(f"There is no connection '{name}'.")
-        return self._known[name]
 
 
 async def ask(known: Known, which: str = "synced", **more: Any) -> ListAnswer:
