@@ -37,8 +37,7 @@ from services.api.rest import (
     shapes_audit,
     shapes_bulk,
     shapes_targets,
-    sync,
-    sync_lists,
+    sync_routes,
     tasks,
     tokens,
 )
@@ -46,7 +45,6 @@ from services.api.rest import set_aside as aside
 from services.api.rest import shapes_fleet as fleets
 from services.api.rest import shapes_people as who
 from services.api.rest import shapes_set_aside as asides
-from services.api.rest import shapes_sync as syncs
 from services.api.rest.huawei import routes as huawei
 from services.api.rest.live import events as live
 from services.api.rest.policy import needs, policy_of
@@ -105,7 +103,7 @@ def add(app: FastAPI) -> None:
     )  # fmt: skip
     _commands(app, one)
     v1.add(app, _add, _raw)
-    _sync(app)
+    sync_routes.add(app, _add, _raw)
     huawei.add(app)
     _bulk(app, one)
     _people(app)
@@ -233,28 +231,6 @@ def _targets(app: FastAPI) -> None:
         also={201: {"model": schemas.Answer[shapes.ConnectionShape], "description": "It is new."}},
     )  # fmt: skip
     _add(app, "DELETE", one, connections.remove_connection, Any, 404, 503, parameters=name, answer=schemas.Quiet)
-
-
-def _sync(app: FastAPI) -> None:
-    """Add what synchronisation tasks did, and requests to them."""
-    one = f"{sync.PATH}/{{task_id}}"
-    _add(app, "GET", sync.PATH, sync.sync_tasks, syncs.SyncTasks, 400, 503, 504, parameters=syncs.LIST)
-    _add(app, "GET", one, sync.sync_task, syncs.SyncTask, 400, 404, 503, 504, parameters=syncs.ONE)
-    _add(
-        app, "GET", f"{one}/statistics", sync.sync_statistics, syncs.SyncStatistics, 400, 404, 503, 504,
-        parameters=syncs.STATISTICS,
-    )  # fmt: skip
-    _add(
-        app, "POST", f"{one}/requests", sync.sync_request, schemas.TaskDetails, 400, 404, 409, 413, 415, 422, 503,
-        status=201, parameters=[openapi.TASK, openapi.KEY, openapi.DRY_RUN], body=openapi.strict(syncs.RequestBody),
-        also={200: {"model": schemas.Answer[schemas.Preview], "description": "A dry run's answer."}},
-    )  # fmt: skip
-    lists = f"{one}/lists/{{which}}"
-    _add(app, "GET", lists, sync_lists.sync_lists, syncs.ObjectListsShape, 400, 404, 503, parameters=syncs.LISTS)
-    _raw(
-        app, "GET", f"{lists}/{{name}}", sync_lists.sync_list, sync_lists.TEXT, 404, 503,
-        parameters=syncs.LIST_FILE, description="A list as it lies in the destination, see docs/tasks/object.sync.md.",
-    )  # fmt: skip
 
 
 def _set_aside(app: FastAPI) -> None:
