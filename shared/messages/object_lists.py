@@ -58,7 +58,7 @@ class ObjectList(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    name: str
+    name: str = Field(pattern=NAME)
     size: int
     at: datetime
 

@@ -1,6 +1,5 @@
 """The object lists of a synchronisation: the newest of a kind, and the lines of one. What is read is REST's affair."""
 
-import re
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -13,7 +12,7 @@ from services.api.rest import query
 from services.api.rest.policy import needs
 from services.api.rest.sync import PATH as REST
 from services.api.rest.sync_lists import Lists, lists_of, name_of
-from shared.messages.object_lists import FOLDERS, NAME
+from shared.messages.object_lists import FOLDERS
 
 
 @needs(Permission.READ)
@@ -31,7 +30,6 @@ async def lists(request: Request) -> Response:
             "at": one.at,
         }
         for one in told.lists
-        if re.fullmatch(NAME, one.name)
     ]
     total = f"{told.total:,}" if told.counted else f"more than {told.total:,}"
     return page(

@@ -1,14 +1,14 @@
 """The shapes of synchronisation tasks: what is sent, what is answered, and the parameters that routes read by hand."""
 
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal, Self, get_args
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from services.api.projection.sync_counts import KINDS
 from services.api.rest import openapi
 from services.api.rest.schemas import Shape, State, Status
-from shared.messages.object_lists import NAME, Which
+from shared.messages.object_lists import FOLDERS, NAME
 
 MAX_KEYS: Final = 10_000
 ObjectKey = Annotated[str, StringConstraints(min_length=1, max_length=16_384)]
@@ -129,7 +129,7 @@ _WHICH: Final = {
     "name": "which",
     "in": "path",
     "required": True,
-    "schema": {"type": "string", "enum": list(get_args(Which))},
+    "schema": {"type": "string", "enum": list(FOLDERS)},
     "description": "What is listed.",
 }
 LISTS: Final = [

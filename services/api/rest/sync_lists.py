@@ -7,7 +7,7 @@ written once and never changed.
 import re
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from typing import Any, Final, cast, get_args
+from typing import Any, Final, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -22,11 +22,10 @@ from services.api.rest.ports import Api, api
 from services.api.rest.results_find import not_found
 from services.api.rest.results_send import Attachment
 from services.api.rest.sync import standing
-from shared.messages.object_lists import NAME, ListAnswer, ListQuestion, Which, folder_of
+from shared.messages.object_lists import FOLDERS, NAME, ListAnswer, ListQuestion, Which, folder_of
 from shared.task.state import Task
 from shared.task.words import TEAM
 
-WHICH: Final = get_args(Which)
 TEXT: Final = "text/plain; charset=utf-8"
 
 
@@ -95,8 +94,8 @@ def _away(message: str) -> Problem:
 async def lists_of(request: Request) -> Lists:
     """Return the lists that the path names. Raises 404."""
     task, which = await standing(request), request.path_params["which"]
-    if which not in WHICH:
-        raise not_found(f"There are lists of what was {', '.join(WHICH)}.", kind="list_not_found")
+    if which not in FOLDERS:
+        raise not_found(f"There are lists of what was {', '.join(FOLDERS)}.", kind="list_not_found")
     return Lists(api(request), task, cast("Which", which))
 
 

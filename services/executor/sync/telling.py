@@ -6,8 +6,9 @@ know who asks, and whether they may.
 
 import asyncio
 import heapq
+import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import Final, Protocol
 
 from pydantic import ValidationError
 
@@ -16,10 +17,7 @@ from services.executor.operations.contract import Connection
 from services.executor.sync.keys import Bounds
 from services.executor.sync.store import Store, open_store
 from services.executor.sync.trouble import Troubled, explained
-from shared.messages.object_lists import PIECE, ListAnswer, ListQuestion, ObjectList
-
-if TYPE_CHECKING:
-    from obstore.store import ObjectStore
+from shared.messages.object_lists import NAME, PIECE, ListAnswer, ListQuestion, ObjectList
 
 SHOWN: Final = 200
 LOOKED_AT: Final = 20_000
@@ -81,7 +79,11 @@ async def _listed(store: Store, question: ListQuestion) -> ListAnswer:
     async for chunk in obstore.list(store.objects, question.folder, chunk_size=1000):
         looked_at += len(chunk)
         names = ((meta["path"].removeprefix(start), meta) for meta in chunk)
-        kept = [_list(name, meta) for name, meta in names if "/" not in name and name.startswith(of_child)]
+        kept = [
+            ObjectList(name=name, size=meta["size"], at=meta["last_modified"])
+            for name, meta in names
+            if name.startswith(of_child) and re.fullmatch(NAME, name)
+        ]
         total += len(kept)
         found = heapq.nlargest(SHOWN, [*found, *kept], key=lambda one: (one.at, one.name))
         if looked_at >= LOOKED_AT:
@@ -89,25 +91,12 @@ async def _listed(store: Store, question: ListQuestion) -> ListAnswer:
     return ListAnswer(lists=tuple(found), total=total)
 
 
-def _list(name: str, meta: Any) -> ObjectList:
-    return ObjectList(name=name, size=meta["size"], at=meta["last_modified"])
-
-
 async def _piece(store: Store, question: ListQuestion, name: str) -> ListAnswer:
+    import obstore  # noqa: PLC0415 - an optional extra
+
     path, start = f"{question.folder}/{name}", question.offset
-    size = await _size(store.objects, path)
+    size = (await obstore.head_async(store.objects, path))["size"]
     if start >= size:
         return ListAnswer(size=size)
-    return ListAnswer(piece=await _range(store.objects, path, start, min(start + PIECE, size)), size=size)
-
-
-async def _size(objects: "ObjectStore", path: str) -> int:
-    import obstore  # noqa: PLC0415 - an optional extra
-
-    return int((await obstore.head_async(objects, path))["size"])
-
-
-async def _range(objects: "ObjectStore", path: str, start: int, end: int) -> bytes:
-    import obstore  # noqa: PLC0415 - an optional extra
-
-    return bytes(await obstore.get_range_async(objects, path, start=start, end=end))
+    piece = await obstore.get_range_async(store.objects, path, start=start, end=min(start + PIECE, size))
+    return ListAnswer(piece=bytes(piece), size=size)
